@@ -1,0 +1,257 @@
+package mpp
+
+import "time"
+
+// Class says what a failed check means for its node.
+type Class string
+
+// The classes of checks.
+const (
+	// Reach checks (connect, privilege, query, write, cluster): the node cannot serve.
+	Reach Class = "reach"
+	// Replica checks (replication, lag): the node's copy is not to be trusted.
+	Replica Class = "replica"
+)
+
+// Kind tells kinds of trouble apart, because they deserve different haste.
+type Kind string
+
+// The kinds of trouble. The comment of each says what it proves.
+const (
+	// KindNone: no trouble.
+	KindNone Kind = ""
+	// KindRefused: connection refused or reset; the process is gone, its host is alive.
+	KindRefused Kind = "refused"
+	// KindNoAnswer: no answer to a connection request; the host or the network is gone.
+	KindNoAnswer Kind = "no-answer"
+	// KindNoHandshake: TCP connects and nothing is said; the process is stuck.
+	KindNoHandshake Kind = "no-handshake"
+	// KindHung: a statement got no answer in time; the process is stuck.
+	KindHung Kind = "hung"
+	// KindLost: an open connection broke in the middle of a statement.
+	KindLost Kind = "lost"
+	// KindName: the host name could not be resolved.
+	KindName Kind = "name"
+	// KindTLS: the TLS handshake failed; the server is alive.
+	KindTLS Kind = "tls"
+	// KindAccessDenied: MySQL error 1045 and its kin; the server is alive.
+	KindAccessDenied Kind = "access-denied"
+	// KindTooManyConnections: 1040; the server is alive.
+	KindTooManyConnections Kind = "too-many-connections"
+	// KindHostBlocked: 1129 or 1130; the server is alive and refuses this host.
+	KindHostBlocked Kind = "host-blocked"
+	// KindShuttingDown: 1053, or 1927 at its hands.
+	KindShuttingDown Kind = "shutting-down"
+	// KindPrivilege: a privilege is missing; the server is alive.
+	KindPrivilege Kind = "privilege"
+	// KindReadOnly: 1290, 1792, 1836: the server refuses writes by its configuration.
+	KindReadOnly Kind = "read-only"
+	// KindReadLock: a global read lock holds writes back, as for a backup; the server is alive.
+	KindReadLock Kind = "read-lock"
+	// KindDiskFull: writes fail or hang because the disk is full.
+	KindDiskFull Kind = "disk-full"
+	// KindReadOnlyFS: the file system has turned read-only.
+	KindReadOnlyFS Kind = "read-only-filesystem"
+	// KindSemiSyncWait: commits wait for a semi-synchronous acknowledgement.
+	KindSemiSyncWait Kind = "semi-sync-wait"
+	// KindStuckCommit: a write hangs for a reason that the server does not name.
+	KindStuckCommit Kind = "stuck-commit"
+	// KindReplicationStopped: an IO or SQL thread is not running.
+	KindReplicationStopped Kind = "replication-stopped"
+	// KindSourceUnreachable: the IO thread runs and cannot reach its source.
+	KindSourceUnreachable Kind = "source-unreachable"
+	// KindWrongSource: the node replicates from a server that is not of its pool.
+	KindWrongSource Kind = "wrong-source"
+	// KindLag: the node is behind its source.
+	KindLag Kind = "lag"
+	// KindCluster: the member is not in its cluster's quorum, or not in step.
+	KindCluster Kind = "cluster"
+	// KindUnexpected: an answer came that is not the one that is configured.
+	KindUnexpected Kind = "unexpected-answer"
+	// KindSQL: any other MySQL error; the server is alive.
+	KindSQL Kind = "sql-error"
+	// KindIdentity: another server answers at the node's address than before.
+	KindIdentity Kind = "identity"
+)
+
+// Unreachable reports whether the kind says that nothing at all came back from the node's
+// host: the only kinds that may as well be this poller's own network.
+func (k Kind) Unreachable() bool {
+	return k == KindNoAnswer || k == KindName
+}
+
+// CheckResult is what one check found.
+type CheckResult struct {
+	// Name is the check's name: "connect", "lag", or "custom:NAME" for a custom check.
+	Name string `json:"name"`
+	// Class says what a FAIL of this check means.
+	Class Class `json:"class"`
+	// Status is the check's answer; FAIL makes the poll a failed one.
+	Status Status `json:"status"`
+	// Kind is the kind of trouble, empty when there is none.
+	Kind Kind `json:"kind,omitempty"`
+	// Message is one line for people; empty when all is well and nothing is worth saying.
+	Message string `json:"message,omitempty"`
+	// MySQLError is the server's error number, 0 when there was none.
+	MySQLError uint16 `json:"mysql_error,omitempty"`
+	// Took is how long the check took; checks that shared a round trip report it whole.
+	Took time.Duration `json:"took_ns"`
+	// At is when the finding was made; zero means in the poll that carries it. A check that
+	// is not asked on every poll (privilege, a fresh login) carries its last finding.
+	At time.Time `json:"at,omitzero"`
+}
+
+// Server is what a server says of itself. The zero value means that nothing is known.
+type Server struct {
+	// Flavour is "mysql" or "mariadb".
+	Flavour string `json:"flavour,omitempty"`
+	// Version is the server's own version text, such as "10.11.19-MariaDB-log".
+	Version string `json:"version,omitempty"`
+	// ID is server_id; 0 means unknown.
+	ID uint32 `json:"server_id,omitempty"`
+	// UUID is server_uuid; MariaDB has none.
+	UUID string `json:"uuid,omitempty"`
+	// ReadOnly is read_only, super_read_only, offline_mode or innodb_read_only.
+	ReadOnly bool `json:"read_only"`
+	// SuperReadOnly is MySQL's super_read_only.
+	SuperReadOnly bool `json:"super_read_only,omitempty"`
+	// GTID is gtid_executed (MySQL) or gtid_current_pos (MariaDB), on one line.
+	GTID string `json:"gtid,omitempty"`
+	// StartedAt is when the server process started, to the second; zero means unknown.
+	StartedAt time.Time `json:"started_at,omitzero"`
+}
+
+// Channel is one replication channel of a node (MariaDB calls it a connection).
+type Channel struct {
+	// Name is empty for the default channel.
+	Name string `json:"name,omitempty"`
+	// SourceHost and SourcePort are where it replicates from.
+	SourceHost string `json:"source_host"`
+	SourcePort uint16 `json:"source_port"`
+	// SourceID and SourceUUID identify the source; zero means unknown.
+	SourceID   uint32 `json:"source_id,omitempty"`
+	SourceUUID string `json:"source_uuid,omitempty"`
+	// IO and SQL are the threads' states as the server prints them: Yes, No, Connecting.
+	IO  string `json:"io"`
+	SQL string `json:"sql"`
+	// IOErrno, IOError, SQLErrno and SQLError are the threads' last errors, 0 and empty for none.
+	IOErrno  uint32 `json:"io_errno,omitempty"`
+	IOError  string `json:"io_error,omitempty"`
+	SQLErrno uint32 `json:"sql_errno,omitempty"`
+	SQLError string `json:"sql_error,omitempty"`
+	// Lag is Seconds_Behind; LagKnown is false when the server prints NULL.
+	Lag      time.Duration `json:"lag_ns"`
+	LagKnown bool          `json:"lag_known"`
+	// Delay is the configured delay of the channel (MASTER_DELAY), 0 for none.
+	Delay time.Duration `json:"delay_ns,omitempty"`
+}
+
+// Observation is the result of one poll: all checks of one node, once.
+type Observation struct {
+	// Node is the node's address, host:port.
+	Node string `json:"node"`
+	// At is when the poll started and Took how long it lasted.
+	At   time.Time     `json:"at"`
+	Took time.Duration `json:"took_ns"`
+	// Checks holds the findings, in the order asked, at most one a check name.
+	Checks []CheckResult `json:"checks"`
+	// Answered says that the server itself said something, even an error: it lives.
+	Answered bool `json:"answered"`
+	// Server is what the server said of itself; zero when the poll did not get that far.
+	Server Server `json:"server,omitzero"`
+	// Channels are its replication channels; empty on a source.
+	Channels []Channel `json:"channels,omitempty"`
+	// Lag is how far the node is behind; LagKnown is false when it cannot be told.
+	Lag      time.Duration `json:"lag_ns,omitempty"`
+	LagKnown bool          `json:"lag_known,omitempty"`
+}
+
+// Verdict is what an Observation amounts to for the state machine.
+type Verdict struct {
+	// Failed is the class of the failure, empty for a good poll. A reach failure outweighs
+	// a replica failure.
+	Failed Class `json:"failed,omitempty"`
+	// Status is the worst status of the checks below FAIL (a FAIL counts as an error instead).
+	Status Status `json:"status"`
+	// Kind and Message are those of the check that decided: the first FAIL of the class,
+	// else the worst finding.
+	Kind    Kind   `json:"kind,omitempty"`
+	Message string `json:"message,omitempty"`
+	// Check is the name of that check, empty when every check is OK.
+	Check string `json:"check,omitempty"`
+}
+
+// Verdict sums the observation up. An observation without checks is a failed poll: missing
+// evidence is never good evidence.
+func (o *Observation) Verdict() Verdict {
+	if len(o.Checks) == 0 {
+		return Verdict{Failed: Reach, Message: "poll brought no findings"}
+	}
+	var v Verdict
+	var worst *CheckResult
+	var failed *CheckResult
+	for i := range o.Checks {
+		c := &o.Checks[i]
+		if c.Status != Fail {
+			if c.Status > v.Status {
+				v.Status, worst = c.Status, c
+			}
+			continue
+		}
+		if failed == nil || (failed.Class == Replica && c.Class == Reach) {
+			failed = c
+		}
+	}
+	decisive := worst
+	if failed != nil {
+		v.Failed, decisive = failed.Class, failed
+	}
+	if decisive != nil {
+		v.Kind, v.Message, v.Check = decisive.Kind, decisive.Message, decisive.Name
+	}
+	return v
+}
+
+// Ask tells a prober what a poll should include.
+type Ask struct {
+	// Active says that the node is ACTIVE: the write check applies.
+	Active bool
+	// FreshLogin asks for a login on a new connection besides the lasting one, whatever
+	// login_interval says.
+	FreshLogin bool
+}
+
+// Lane is how eagerly a node is polled.
+type Lane string
+
+// The lanes.
+const (
+	// LaneNormal polls every interval.
+	LaneNormal Lane = "normal"
+	// LaneConfirm polls every confirm_interval, until a first failure is clear.
+	LaneConfirm Lane = "confirm"
+	// LaneSlow polls every slow_interval: the node is dead.
+	LaneSlow Lane = "slow"
+)
+
+// Ring says how far from the poller a checkpoint stands.
+type Ring string
+
+// The rings, nearest first.
+const (
+	Internal Ring = "internal"
+	Edge     Ring = "edge"
+	External Ring = "external"
+)
+
+// CheckpointResult is what one try of a checkpoint found.
+type CheckpointResult struct {
+	// Name is the checkpoint's name in its pool.
+	Name string `json:"name"`
+	// At is when the try started and Took how long it lasted.
+	At   time.Time     `json:"at"`
+	Took time.Duration `json:"took_ns"`
+	// Reached says whether it answered; Message says what went wrong when not.
+	Reached bool   `json:"reached"`
+	Message string `json:"message,omitempty"`
+}
