@@ -26,6 +26,8 @@ type Command struct {
 	Node string `json:"node,omitempty"`
 	// Maintenance is the wanted maintenance; On false ends it.
 	Maintenance Maintenance `json:"maintenance,omitzero"`
+	// Force carries a recover out on a node that is well, too.
+	Force bool `json:"force,omitempty"`
 	// By names who asks: a user name or a peer address.
 	By string `json:"by,omitempty"`
 }
@@ -135,8 +137,8 @@ type NodeMemory struct {
 	Errors int `json:"errors"`
 	// Failing is the class of the last poll's failure, empty when it was good.
 	Failing Class `json:"failing,omitempty"`
-	// ReachErrors counts the reach failures among Errors.
-	ReachErrors int `json:"reach_errors,omitempty"`
+	// ReplicaErrors counts the replica failures among Errors: they never fail an ACTIVE node.
+	ReplicaErrors int `json:"replica_errors,omitempty"`
 	// Kind, Check and Message are those of the last verdict.
 	Kind    Kind   `json:"kind,omitempty"`
 	Check   string `json:"check,omitempty"`

@@ -212,6 +212,21 @@ func (o *Observation) Verdict() Verdict {
 	return v
 }
 
+// Unfit says why the node must not be promoted on this evidence, or "" when nothing speaks
+// against it: its copy is CRITICAL (far behind, say), or it could not be examined.
+func (o *Observation) Unfit() string {
+	for i := range o.Checks {
+		c := &o.Checks[i]
+		if c.Status < Critical {
+			continue
+		}
+		if c.Class == Replica || c.Name == "connect" {
+			return c.Message
+		}
+	}
+	return ""
+}
+
 // Ask tells a prober what a poll should include.
 type Ask struct {
 	// Active says that the node is ACTIVE: the write check applies.
