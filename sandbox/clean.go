@@ -1,0 +1,208 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// memoryRoom is how many bytes must be free in memory's file system for servers to
+// be put there: a pool of three of the largest, and some for the rest of the machine.
+const memoryRoom = 1 << 30
+
+// tempRoots lists where temporary folders may be: in memory, then on disk.
+func tempRoots() []string {
+	name := fmt.Sprintf("mpp-sandbox-%d", os.Geteuid())
+	return []string{filepath.Join("/dev/shm", name), filepath.Join(os.TempDir(), name)}
+}
+
+// tempRoot is the one to use now.
+func tempRoot() string {
+	roots := tempRoots()
+	var fsys unix.Statfs_t
+	if unix.Access("/dev/shm", unix.W_OK) == nil && unix.Statfs("/dev/shm", &fsys) == nil &&
+		fsys.Bavail*uint64(fsys.Bsize) >= memoryRoom {
+		return roots[0]
+	}
+	return roots[1]
+}
+
+// makeDir makes an empty folder; for an empty name a temporary one, after it has
+// removed what dead programs left among those.
+func makeDir(ctx context.Context, dir string) (string, error) {
+	if dir == "" {
+		if _, err := CleanStale(ctx, ""); err != nil {
+			return "", err
+		}
+		return makeTempDir()
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("make server folder: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make server folder: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", fmt.Errorf("make server folder: %w", err)
+	}
+	if len(entries) > 0 {
+		return "", fmt.Errorf("make server folder: %s is not empty; Open it or CleanStale it", dir)
+	}
+	return dir, nil
+}
+
+// makeTempDir makes a folder whose name says which program owns it, so that it is
+// never without an owner. Other programs may remove an empty root meanwhile.
+func makeTempDir() (string, error) {
+	me, err := identify(os.Getpid())
+	if err != nil {
+		return "", err
+	}
+	root := tempRoot()
+	for try := 0; ; try++ {
+		if err := os.Mkdir(root, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("make temporary folder: %w", err)
+		}
+		info, err := os.Lstat(root)
+		if err == nil {
+			stat, ok := info.Sys().(*syscall.Stat_t)
+			if !ok || !info.IsDir() || int(stat.Uid) != os.Geteuid() {
+				return "", fmt.Errorf("make temporary folder: %s belongs to somebody else", root)
+			}
+			var dir string
+			dir, err = os.MkdirTemp(root, fmt.Sprintf("%d.%d.*", me.PID, me.Start))
+			if err == nil {
+				return dir, nil
+			}
+		}
+		if !errors.Is(err, fs.ErrNotExist) || try == 100 {
+			return "", fmt.Errorf("make temporary folder: %w", err)
+		}
+	}
+}
+
+// CleanStale removes what programs that ended without Close left in dir, or one
+// or two folders below: processes, mounts and folders. It returns the folders that
+// it removed. An empty dir means the temporary folders of this user.
+//
+// A server is stale if the program that started it is gone; a detached one, if its
+// own process is gone. Nothing but servers' own folders is removed.
+func CleanStale(ctx context.Context, dir string) ([]string, error) {
+	if dir != "" {
+		return cleanFolders(ctx, serverDirs(dir, 2))
+	}
+	var stale []string
+	for _, root := range tempRoots() {
+		entries, err := os.ReadDir(root)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("clean up: %w", err)
+		}
+		for _, entry := range entries {
+			if ownerGone(entry.Name()) {
+				stale = append(stale, filepath.Join(root, entry.Name()))
+			}
+		}
+	}
+	return cleanFolders(ctx, stale)
+}
+
+// cleanFolders removes the folders whose servers are all stale.
+func cleanFolders(ctx context.Context, dirs []string) ([]string, error) {
+	var removed []string
+	for _, dir := range dirs {
+		if err := ctx.Err(); err != nil {
+			return removed, fmt.Errorf("clean up: %w", err)
+		}
+		if !stale(dir) {
+			continue
+		}
+		if err := removeDir(dir); err != nil {
+			return removed, fmt.Errorf("clean up: %w", err)
+		}
+		removed = append(removed, dir)
+	}
+	return removed, nil
+}
+
+// serverDirs lists the folders with a server's record: dir, or those below it down
+// to a depth.
+func serverDirs(dir string, depth int) []string {
+	if _, err := os.Stat(filepath.Join(dir, recordFile)); err == nil {
+		return []string{dir}
+	}
+	if depth == 0 {
+		return nil
+	}
+	var found []string
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			found = append(found, serverDirs(filepath.Join(dir, entry.Name()), depth-1)...)
+		}
+	}
+	return found
+}
+
+// ownerGone tells whether the name of a temporary folder names a dead owner.
+func ownerGone(name string) bool {
+	var owner procID
+	_, err := fmt.Sscanf(name, "%d.%d.", &owner.PID, &owner.Start)
+	owner.Boot = bootID()
+	return err == nil && !owner.alive()
+}
+
+// stale tells whether no server of a folder has an owner any more.
+func stale(dir string) bool {
+	for _, rec := range recordsUnder(dir) {
+		if rec.Detached && rec.Process.alive() || !rec.Detached && rec.Owner.alive() {
+			return false
+		}
+	}
+	return true
+}
+
+// recordsUnder returns the records of the servers in a folder: its own, or those
+// of its subfolders.
+func recordsUnder(dir string) []record {
+	var found []record
+	for _, d := range serverDirs(dir, 1) {
+		if rec, err := loadRecord(d); err == nil {
+			found = append(found, rec)
+		}
+	}
+	return found
+}
+
+// removeDir kills the servers of a folder, unmounts what is in it and removes it.
+// The folder of all temporary ones goes too when it is empty.
+func removeDir(dir string) error {
+	for _, rec := range recordsUnder(dir) {
+		if err := found(rec.Process).kill(); err != nil {
+			return fmt.Errorf("remove server folder: %w", err)
+		}
+		if rec.SocketDir != "" {
+			if err := os.RemoveAll(rec.SocketDir); err != nil {
+				return fmt.Errorf("remove socket folder: %w", err)
+			}
+		}
+	}
+	if err := unmountUnder(dir); err != nil {
+		return fmt.Errorf("remove server folder: %w", err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove server folder: %w", err)
+	}
+	if slices.Contains(tempRoots(), filepath.Dir(dir)) {
+		_ = os.Remove(filepath.Dir(dir)) // fails while others are in it
+	}
+	return nil
+}
