@@ -217,7 +217,7 @@ func (o *Observation) Verdict() Verdict {
 func (o *Observation) Unfit() string {
 	for i := range o.Checks {
 		c := &o.Checks[i]
-		if c.Status < Critical {
+		if c.Status != Critical { // a FAIL counts errors instead, and no poll with one promotes
 			continue
 		}
 		if c.Class == Replica || c.Name == "connect" {

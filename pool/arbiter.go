@@ -1,0 +1,218 @@
+package pool
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"mpp"
+	"mpp/state"
+)
+
+// Arbiter decides for one pool.
+type Arbiter struct {
+	policy  Policy
+	machine *state.Machine
+	nodes   []*node // PRIMARY first, then SECONDARY in configured order
+	index   map[string]*node
+	head    mpp.PoolMemory // without Nodes
+	points  []checkpoint
+	out     []mpp.Action // of the step under way; reused
+	// catalogue is what problems asks; built once.
+	catalogue []problemKind
+}
+
+// node is a node with what is known of it since the start.
+type node struct {
+	policy NodePolicy
+	mem    mpp.NodeMemory
+	// observation is the last poll, nil before the first; unfit says why the node must not
+	// be promoted on it.
+	observation *mpp.Observation
+	verdict     mpp.Verdict // of observation
+	unfit       string
+	checks      mpp.Status // worst check of the last poll that is not FAIL
+	lane        mpp.Lane
+	// announced is what the last status event said, so that only changes are told.
+	announced announcement
+	persisted mpp.NodeMemory
+}
+
+type announcement struct {
+	status mpp.Status
+	kind   mpp.Kind
+}
+
+// New returns the arbiter of a pool, with what was remembered of it: nodes that the memory
+// does not know start UNKNOWN, nodes that the policy does not know are forgotten.
+func New(p Policy, memory mpp.PoolMemory) *Arbiter {
+	a := &Arbiter{policy: p, machine: state.New(p.Ladder), head: memory, catalogue: catalogue()}
+	a.head.Name, a.head.Nodes = p.Name, nil
+	known := make(map[string]mpp.NodeMemory, len(memory.Nodes))
+	for _, n := range memory.Nodes {
+		known[n.Address] = n
+	}
+	a.place(p, func(np NodePolicy) *node { return newNode(np, known[np.Address]) })
+	a.points = placeCheckpoints(p.Checkpoints, nil)
+	return a
+}
+
+func newNode(np NodePolicy, mem mpp.NodeMemory) *node {
+	mem.Address = np.Address
+	if mem.State == "" {
+		mem.State = mpp.Unknown
+	}
+	n := &node{policy: np, mem: mem, persisted: mem, lane: mpp.LaneNormal}
+	if n.mem.Failing != "" {
+		n.announced = announcement{n.mem.Status, n.mem.Kind}
+	}
+	return n
+}
+
+// place fills nodes and index from a policy, PRIMARY first.
+func (a *Arbiter) place(p Policy, find func(NodePolicy) *node) {
+	ordered := slices.Clone(p.Nodes)
+	slices.SortStableFunc(ordered, func(x, y NodePolicy) int { return rank(x.Type) - rank(y.Type) })
+	a.nodes = make([]*node, 0, len(ordered))
+	a.index = make(map[string]*node, len(ordered))
+	for _, np := range ordered {
+		n := find(np)
+		a.nodes = append(a.nodes, n)
+		a.index[np.Address] = n
+	}
+}
+
+func rank(t mpp.Type) int {
+	if t == mpp.Primary {
+		return 0
+	}
+	return 1
+}
+
+// Step takes one input and returns what is to be done, in order. The slice is reused by the
+// next Step. An input about a node or checkpoint that the pool does not have is ignored: it
+// may have been on its way when a reload removed it.
+func (a *Arbiter) Step(now time.Time, in mpp.Input) []mpp.Action {
+	a.out = a.out[:0]
+	a.endMaintenance(now)
+	switch {
+	case in.Observation != nil:
+		a.observe(now, in.Observation)
+	case in.Checkpoint != nil:
+		a.checkpointSeen(now, in.Checkpoint)
+	case in.Command != nil:
+		result := a.command(now, *in.Command)
+		a.tellCommand(now, *in.Command, result)
+		a.out = append(a.out, mpp.Action{Kind: mpp.ActionReply, Result: &result})
+	}
+	a.assignLanes()
+	a.persist()
+	return a.out
+}
+
+// observe counts a poll and applies the rules of the pool's logic to its node.
+func (a *Arbiter) observe(now time.Time, o *mpp.Observation) {
+	n := a.index[o.Node]
+	if n == nil || o.At.Before(n.mem.LastPoll) {
+		return
+	}
+	v := o.Verdict()
+	n.observation, n.verdict, n.unfit, n.checks = o, v, o.Unfit(), v.Status
+	a.judgeCutOff(now)
+	if a.head.CutOff {
+		a.note(n, o, v)
+		return
+	}
+	before := a.machine.Count(&n.mem, o.At, v)
+	if a.wantsCheckpoint(n) {
+		a.out = append(a.out, mpp.Action{Kind: mpp.ActionCheckpoints})
+	}
+	if !a.held(now, n) {
+		a.apply(now, n, before)
+	}
+	a.machine.Rate(&n.mem, v.Status)
+	a.tellStatus(now, n)
+}
+
+// apply runs the rules for a node that was just polled.
+func (a *Arbiter) apply(now time.Time, n *node, before int) {
+	switch n.mem.Failing {
+	case mpp.Reach:
+		a.reachFailure(now, n)
+		return
+	case mpp.Replica:
+		a.replicaFailure(now, n)
+		return
+	}
+	if a.autoRecover(now, n) {
+		return
+	}
+	if a.policy.Logic == mpp.LogicCluster {
+		a.goodClusterPoll(now, n)
+		return
+	}
+	a.goodPoll(now, n, before)
+}
+
+// note keeps what a poll said without counting it: while this poller is cut off its polls
+// prove nothing about a node.
+func (a *Arbiter) note(n *node, o *mpp.Observation, v mpp.Verdict) {
+	n.mem.LastPoll = o.At
+	n.mem.Failing, n.mem.Kind, n.mem.Check, n.mem.Message = v.Failed, v.Kind, v.Check, v.Message
+}
+
+// held reports whether nothing may be changed about n by itself now.
+func (a *Arbiter) held(now time.Time, n *node) bool {
+	return a.head.Maintenance.InForce(now) || n.mem.Maintenance.InForce(now)
+}
+
+// enter changes n's state, tells it, and asks for fresh polls of the others: they may have
+// to follow. A transition that the machine refuses is a programmer's error.
+func (a *Arbiter) enter(now time.Time, n *node, c state.Change) {
+	from := n.mem.State
+	c.At = now
+	if err := a.machine.Enter(&n.mem, c); err != nil {
+		panic(fmt.Sprintf("rule %s: %v", c.Rule, err))
+	}
+	a.tellState(now, n, from)
+	if from == mpp.Active || n.mem.State == mpp.Unknown {
+		a.pollOthers(n)
+	}
+}
+
+// pollOthers asks for a poll at once of every node that could change by the loss of n.
+func (a *Arbiter) pollOthers(n *node) {
+	for _, other := range a.nodes {
+		if other != n && (other.mem.State == mpp.Standby || other.mem.State == mpp.Unknown) {
+			a.out = append(a.out, mpp.Action{Kind: mpp.ActionPoll, Node: other.policy.Address})
+		}
+	}
+}
+
+// active returns the ACTIVE nodes other than except.
+func (a *Arbiter) active(except *node) []*node {
+	var found []*node
+	for _, n := range a.nodes {
+		if n != except && n.mem.State == mpp.Active {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+// hasActive reports whether a node other than except is ACTIVE.
+func (a *Arbiter) hasActive(except *node) bool {
+	for _, n := range a.nodes {
+		if n != except && n.mem.State == mpp.Active {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *Arbiter) primary() *node {
+	if len(a.nodes) > 0 && a.nodes[0].policy.Type == mpp.Primary {
+		return a.nodes[0]
+	}
+	return nil
+}

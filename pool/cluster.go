@@ -1,0 +1,21 @@
+package pool
+
+import (
+	"time"
+
+	"mpp"
+	"mpp/state"
+)
+
+// goodClusterPoll is the rule of logic "cluster": every healthy member is ACTIVE, nothing is
+// promoted over another. A member passes through STANDBY like any node, one poll a step.
+func (a *Arbiter) goodClusterPoll(now time.Time, n *node) {
+	switch n.mem.State {
+	case mpp.Unknown:
+		a.enter(now, n, state.Change{Event: state.Admit, Rule: ruleAdmit, Evidence: "first good poll"})
+	case mpp.Standby:
+		if a.promotable(now, n) {
+			a.promote(now, n, 0, ruleClusterMember, "healthy member of the cluster")
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package pool
+
+import (
+	"fmt"
+	"time"
+
+	"mpp"
+	"mpp/state"
+)
+
+// Memory returns what must survive a restart: everything but the observations.
+func (a *Arbiter) Memory() mpp.PoolMemory {
+	m := a.Head()
+	m.Nodes = make([]mpp.NodeMemory, 0, len(a.nodes))
+	for _, n := range a.nodes {
+		m.Nodes = append(m.Nodes, n.mem)
+	}
+	return m
+}
+
+// Head returns what is remembered of the pool itself, without its nodes.
+func (a *Arbiter) Head() mpp.PoolMemory { return a.head }
+
+// NodeMemory returns what is remembered of one node; false when the pool has no such node.
+func (a *Arbiter) NodeMemory(address string) (mpp.NodeMemory, bool) {
+	n := a.index[address]
+	if n == nil {
+		return mpp.NodeMemory{}, false
+	}
+	return n.mem, true
+}
+
+// Reconfigure puts a new policy in force. Nodes that stay keep their state and their last
+// observation, new ones start UNKNOWN, removed ones are gone. When the ACTIVE node is
+// removed, the others are asked for at once.
+func (a *Arbiter) Reconfigure(now time.Time, p Policy) []mpp.Action {
+	a.out = a.out[:0]
+	before := a.index
+	a.place(p, func(np NodePolicy) *node {
+		old := before[np.Address]
+		if old == nil {
+			return newNode(np, mpp.NodeMemory{})
+		}
+		delete(before, np.Address)
+		old.policy = np
+		return old
+	})
+	a.policy, a.machine = p, state.New(p.Ladder)
+	a.points = placeCheckpoints(p.Checkpoints, a.points)
+	for address, gone := range before {
+		a.tell(now, mpp.Event{
+			Kind: mpp.EventConfig, Severity: mpp.Info, Node: address, From: string(gone.mem.State),
+			Text: fmt.Sprintf("%s was removed from pool %s by a reload; it was %s", address, p.Name, gone.mem.State),
+		})
+		if gone.mem.State == mpp.Active {
+			a.pollOthers(nil)
+		}
+	}
+	a.keepOneActive(now)
+	a.judgeTrouble(now)
+	a.judgeCutOff(now)
+	a.assignLanes()
+	a.persist()
+	return a.out
+}
+
+// keepOneActive holds invariant 1 when a reload turns a cluster into a failover pool: the
+// first ACTIVE node in order keeps the role.
+func (a *Arbiter) keepOneActive(now time.Time) {
+	if a.policy.Logic != mpp.LogicFailover {
+		return
+	}
+	seen := false
+	for _, n := range a.nodes {
+		if n.mem.State != mpp.Active {
+			continue
+		}
+		if seen {
+			a.demote(now, n, ruleCommand, "the pool's logic is failover now and another node is ACTIVE")
+		}
+		seen = true
+	}
+}

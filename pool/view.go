@@ -1,0 +1,116 @@
+package pool
+
+import (
+	"fmt"
+	"time"
+
+	"mpp"
+)
+
+// View shows the pool at now. It shares the observations with the arbiter; they are never
+// changed.
+func (a *Arbiter) View(now time.Time) mpp.PoolView {
+	v := mpp.PoolView{
+		Name: a.policy.Name, Logic: a.policy.Logic, Engine: a.policy.Engine, Trouble: a.head.Trouble,
+		Maintenance: a.head.Maintenance, Readers: a.policy.Readers, Interval: a.policy.Interval,
+		StaleAfter: a.policy.StaleAfter, WhenStale: a.policy.WhenStale,
+		Nodes: make([]mpp.NodeView, 0, len(a.nodes)), Checkpoints: make([]mpp.CheckpointView, 0, len(a.points)),
+	}
+	if a.head.CutOff {
+		v.Status = mpp.Fail
+	}
+	standbyReads := false
+	for _, n := range a.nodes {
+		nv := a.nodeView(now, n)
+		standbyReads = standbyReads || nv.Evaluation == mpp.ReadOnly
+		if n.mem.State == mpp.Active && a.policy.Logic == mpp.LogicFailover {
+			v.Active = n.policy.Address
+		}
+		v.Nodes = append(v.Nodes, nv)
+	}
+	for i := range v.Nodes {
+		v.Nodes[i].Reader = a.reads(v.Nodes[i].Evaluation, standbyReads)
+	}
+	for i := range a.points {
+		v.Checkpoints = append(v.Checkpoints, a.points[i].view())
+	}
+	v.Problems = a.problems(now)
+	v.Message = a.message(&v)
+	return v
+}
+
+// reads reports whether a node of that evaluation serves readers.
+func (a *Arbiter) reads(e mpp.Evaluation, standbyReads bool) bool {
+	switch e {
+	case mpp.ReadOnly:
+		return true
+	case mpp.ReadWrite:
+		return a.policy.Logic == mpp.LogicCluster || a.policy.Readers == mpp.ReadersAll ||
+			(a.policy.Readers == mpp.ReadersStandbyElseActive && !standbyReads)
+	default:
+		return false
+	}
+}
+
+func (a *Arbiter) nodeView(now time.Time, n *node) mpp.NodeView {
+	v := mpp.NodeView{
+		Address: n.policy.Address, Pool: a.policy.Name, Type: n.policy.Type,
+		State: n.mem.State, Reason: n.mem.Reason, Status: n.mem.Status, Errors: n.mem.Errors,
+		Since: n.mem.Since, LastPoll: n.mem.LastPoll, Message: n.mem.Message,
+		Rule: n.mem.Rule, Evidence: n.mem.Evidence, NoPromote: n.policy.NoPromote, Lane: n.lane,
+		Maintenance: n.mem.Maintenance, Observation: n.observation,
+	}
+	if n.observation != nil {
+		v.Took = n.observation.Took
+	}
+	v.Evaluation, v.EvaluationReason = a.evaluate(now, n)
+	return v
+}
+
+// evaluate says what a node may be used for, and why.
+func (a *Arbiter) evaluate(now time.Time, n *node) (mpp.Evaluation, string) {
+	switch {
+	case a.head.CutOff:
+		return mpp.Down, fmt.Sprintf("this poller is cut off (%s trouble)", a.head.Trouble)
+	case n.mem.State == mpp.Failed:
+		return mpp.Down, fmt.Sprintf("FAIL (%s): %s", n.mem.Reason, n.mem.Evidence)
+	case n.mem.State == mpp.Unknown:
+		return mpp.Down, "not judged yet"
+	case n.mem.Status == mpp.Fail:
+		return mpp.Down, fmt.Sprintf("%s with status FAIL: %s", n.mem.State, n.mem.Message)
+	case n.mem.State == mpp.Active:
+		return mpp.ReadWrite, "ACTIVE"
+	case n.mem.Maintenance.InForce(now):
+		return mpp.Down, "in maintenance"
+	default:
+		return mpp.ReadOnly, "STANDBY"
+	}
+}
+
+func (c *checkpoint) view() mpp.CheckpointView {
+	v := mpp.CheckpointView{
+		Name: c.policy.Name, Ring: c.policy.Ring, Kind: c.policy.Kind, Address: c.policy.Address,
+		Status: mpp.Info, LastTry: c.last.At, Message: c.last.Message,
+	}
+	if c.tried {
+		v.Status = mpp.OK
+		if !c.last.Reached {
+			v.Status = mpp.Fail
+		}
+	}
+	return v
+}
+
+// message is the worst thing to know about the pool, in one line.
+func (a *Arbiter) message(v *mpp.PoolView) string {
+	if len(v.Problems) == 0 {
+		return ""
+	}
+	worst := v.Problems[0]
+	for _, p := range v.Problems[1:] {
+		if p.Severity > worst.Severity {
+			worst = p
+		}
+	}
+	return worst.Text
+}
