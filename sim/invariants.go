@@ -1,0 +1,101 @@
+package sim
+
+import (
+	"fmt"
+
+	"mpp"
+)
+
+// hold checks every invariant that one step could break.
+func (w *world) hold(before mpp.PoolMemory, actions []mpp.Action) error {
+	after := w.arbiter.Memory()
+	if err := oneActive(after); err != nil {
+		return err
+	}
+	if after.CutOff && !before.CutOff {
+		w.stats.CutOffs++
+	}
+	for _, action := range actions {
+		if action.Kind != mpp.ActionEvent || action.Event.Kind != mpp.EventState {
+			continue
+		}
+		if err := w.holdChange(before, action.Event); err != nil {
+			return err
+		}
+	}
+	return answersAgree(w)
+}
+
+// oneActive is invariant 1.
+func oneActive(m mpp.PoolMemory) error {
+	found := ""
+	for _, n := range m.Nodes {
+		if n.State != mpp.Active {
+			continue
+		}
+		if found != "" {
+			return fmt.Errorf("invariant 1: %s and %s are both ACTIVE", found, n.Address)
+		}
+		found = n.Address
+	}
+	return nil
+}
+
+// holdChange holds invariant 2 and the rules on maintenance and being cut off.
+func (w *world) holdChange(before mpp.PoolMemory, e *mpp.Event) error {
+	byCommand := e.Rule == "command"
+	if e.To == string(mpp.Active) {
+		w.stats.Promotions++
+		if e.From != string(mpp.Standby) {
+			return fmt.Errorf("invariant 2: %s was promoted from %s", e.Node, e.From)
+		}
+		for _, n := range w.policy.Nodes {
+			if n.Address == e.Node && n.NoPromote {
+				return fmt.Errorf("invariant 2: %s is no_promote and was promoted", e.Node)
+			}
+		}
+		if w.poorCopy(e.Node) {
+			return fmt.Errorf("%s was promoted %s", e.Node, "on a poll that found its copy CRITICAL or could not examine it")
+		}
+	}
+	if e.From == string(mpp.Active) && !byCommand {
+		w.stats.Failures++
+	}
+	if before.CutOff && !byCommand && w.arbiter.Head().CutOff {
+		return fmt.Errorf("invariant 3: cut off, and still %s", e.Text)
+	}
+	if before.Maintenance.InForce(w.now) && !byCommand {
+		return fmt.Errorf("in maintenance, and still %s", e.Text)
+	}
+	return nil
+}
+
+func (w *world) poorCopy(address string) bool {
+	view := w.arbiter.View(w.now)
+	for _, n := range view.Nodes {
+		if n.Address == address {
+			return n.Observation == nil || n.Observation.Unfit() != "" || n.Observation.Verdict().Failed != ""
+		}
+	}
+	return true
+}
+
+// answersAgree holds that at most one node of a failover pool is READ-WRITE, and that a pool
+// that is cut off answers DOWN for all.
+func answersAgree(w *world) error {
+	view := w.arbiter.View(w.now)
+	writers := 0
+	for i := range view.Nodes {
+		a := view.Answer(&view.Nodes[i], mpp.RoleWriter, w.now)
+		if a.Up {
+			writers++
+		}
+		if a.Up && view.Status == mpp.Fail {
+			return fmt.Errorf("invariant 3: cut off, and %s answers as writer", view.Nodes[i].Address)
+		}
+	}
+	if writers > 1 {
+		return fmt.Errorf("invariant 1: %d nodes answer as writer", writers)
+	}
+	return nil
+}
