@@ -50,9 +50,11 @@ type View struct {
 	Ready   bool      `json:"ready"`
 	// Config names the file or folder in force, and ConfigError the mistake of the last
 	// reload, empty when it was taken.
-	Config      string     `json:"config"`
-	ConfigError string     `json:"config_error,omitempty"`
-	Pools       []PoolView `json:"pools"`
+	Config      string `json:"config"`
+	ConfigError string `json:"config_error,omitempty"`
+	// JournalError says why nothing can be written to the journal, empty while it can.
+	JournalError string     `json:"journal_error,omitempty"`
+	Pools        []PoolView `json:"pools"`
 }
 
 // PoolView is a pool as it is shown.
