@@ -36,14 +36,15 @@ type Writer struct {
 	done chan struct{}
 
 	// Only the loop uses these.
-	db  *sql.DB
-	dsn string
+	db   *sql.DB
+	dsn  string
+	next int64 // number of the next row
 
-	mu     sync.Mutex // guards what follows
-	stats  Stats
-	spans  []span
-	last   time.Time // of the last acknowledged row, or the start
-	nextID int64
+	mu    sync.Mutex // guards what follows
+	stats Stats
+	spans []span
+	last  time.Time // of the last acknowledged row, or the start
+	ended time.Time // when the writing ended
 }
 
 // Stats is what a Writer has seen so far.
@@ -65,6 +66,13 @@ type Stats struct {
 // span is a run of acknowledged rows, both ends included. There are at most as many
 // spans as errors.
 type span struct{ from, to int64 }
+
+// errNoSuchTable is the server's error number for it.
+const errNoSuchTable = 1146
+
+// writesColumns is what a Writer's table is made of.
+const writesColumns = "(run BIGINT NOT NULL, seq BIGINT NOT NULL," +
+	" written_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), PRIMARY KEY (run, seq))"
 
 // errNoTarget is the error of a write for which DSN returned nothing.
 var errNoTarget = errors.New("no server to write to")
@@ -96,7 +104,7 @@ func (w *Writer) Start(ctx context.Context) {
 	w.mu.Unlock()
 	go func() {
 		defer close(w.done)
-		defer w.disconnect()
+		defer w.finish()
 		tick := time.NewTicker(w.o.Interval)
 		defer tick.Stop()
 		for ctx.Err() == nil {
@@ -122,16 +130,11 @@ func (w *Writer) Stop() Stats {
 func (w *Writer) Stats() Stats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.stats
-	running := w.done != nil
-	if running {
-		select {
-		case <-w.done:
-			running = false
-		default:
-		}
+	s, now := w.stats, time.Now()
+	if !w.ended.IsZero() {
+		now = w.ended
 	}
-	if gap := time.Since(w.last); running && gap > s.LongestGap {
+	if gap := now.Sub(w.last); !w.last.IsZero() && gap > s.LongestGap {
 		s.LongestGap, s.LongestGapAt = gap, w.last
 	}
 	return s
@@ -172,39 +175,43 @@ func (w *Writer) Missing(ctx context.Context, db *sql.DB) ([]int64, error) {
 
 // writeOne tries to write the next row and counts what came of it.
 func (w *Writer) writeOne(ctx context.Context) {
-	w.mu.Lock()
-	w.nextID++
-	seq := w.nextID
-	w.mu.Unlock()
+	w.next++
 	limited, cancel := context.WithTimeout(ctx, w.o.Timeout)
 	defer cancel()
-	err := w.insert(limited, seq)
+	err := w.insert(limited, w.next)
 	if err != nil {
 		w.disconnect()
 		if ctx.Err() != nil {
 			return // told to stop: not the server's fault
 		}
 	}
-	w.count(seq, time.Now(), err)
+	w.count(w.next, time.Now(), err)
 }
 
 // insert writes one row, and connects and makes the table if need be.
 func (w *Writer) insert(ctx context.Context, seq int64) error {
 	if dsn := w.o.DSN(); w.db == nil || dsn != w.dsn {
 		w.disconnect()
-		if err := w.connect(ctx, dsn); err != nil {
+		if err := w.connect(dsn); err != nil {
 			return err
 		}
 	}
-	_, err := w.db.ExecContext(ctx, "INSERT INTO "+w.o.Table+" (run, seq) VALUES (?, ?)", w.run, seq)
+	insert := "INSERT INTO " + w.o.Table + " (run, seq) VALUES (?, ?)"
+	_, err := w.db.ExecContext(ctx, insert, w.run, seq)
+	var answer *mysql.MySQLError
+	if errors.As(err, &answer) && answer.Number == errNoSuchTable {
+		if _, err = w.db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+w.o.Table+" "+writesColumns); err == nil {
+			_, err = w.db.ExecContext(ctx, insert, w.run, seq)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("write row: %w", err)
 	}
 	return nil
 }
 
-// connect opens a connection of its own for the writer.
-func (w *Writer) connect(ctx context.Context, dsn string) error {
+// connect sets up a handle for one connection, which the next statement opens.
+func (w *Writer) connect(dsn string) error {
 	if dsn == "" {
 		return fmt.Errorf("connect writer: %w", errNoTarget)
 	}
@@ -220,12 +227,15 @@ func (w *Writer) connect(ctx context.Context, dsn string) error {
 	}
 	w.db, w.dsn = sql.OpenDB(connector), dsn
 	w.db.SetMaxOpenConns(1)
-	_, err = w.db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS "+w.o.Table+" (run BIGINT NOT NULL, seq BIGINT NOT NULL,"+
-		" written_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), PRIMARY KEY (run, seq))")
-	if err != nil {
-		return fmt.Errorf("make table of writer: %w", err)
-	}
 	return nil
+}
+
+// finish ends the loop.
+func (w *Writer) finish() {
+	w.disconnect()
+	w.mu.Lock()
+	w.ended = time.Now()
+	w.mu.Unlock()
 }
 
 // disconnect closes the connection, if there is one.
