@@ -18,6 +18,13 @@ type Arbiter struct {
 	head    mpp.PoolMemory // without Nodes
 	points  []checkpoint
 	out     []mpp.Action // of the step under way; reused
+	// touched are the nodes that the step under way may have changed; allTouched when it may
+	// be any. actives counts the ACTIVE nodes.
+	touched    []*node
+	allTouched bool
+	actives    int
+	// lanesFor is the situation that the lanes of untouched nodes were chosen for.
+	lanesFor situation
 	// catalogue is what problems asks; built once.
 	catalogue []problemKind
 }
@@ -57,6 +64,13 @@ func New(p Policy, memory mpp.PoolMemory) *Arbiter {
 	return a
 }
 
+// touch notes that the step under way may have changed n.
+func (a *Arbiter) touch(n *node) {
+	if l := len(a.touched); l == 0 || a.touched[l-1] != n {
+		a.touched = append(a.touched, n)
+	}
+}
+
 func newNode(np NodePolicy, mem mpp.NodeMemory) *node {
 	mem.Address = np.Address
 	if mem.State == "" {
@@ -75,8 +89,12 @@ func (a *Arbiter) place(p Policy, find func(NodePolicy) *node) {
 	slices.SortStableFunc(ordered, func(x, y NodePolicy) int { return rank(x.Type) - rank(y.Type) })
 	a.nodes = make([]*node, 0, len(ordered))
 	a.index = make(map[string]*node, len(ordered))
+	a.actives, a.allTouched = 0, true
 	for _, np := range ordered {
 		n := find(np)
+		if n.mem.State == mpp.Active {
+			a.actives++
+		}
 		a.nodes = append(a.nodes, n)
 		a.index[np.Address] = n
 	}
@@ -101,6 +119,7 @@ func (a *Arbiter) Step(now time.Time, in mpp.Input) []mpp.Action {
 	case in.Checkpoint != nil:
 		a.checkpointSeen(now, in.Checkpoint)
 	case in.Command != nil:
+		a.allTouched = true
 		result := a.command(now, *in.Command)
 		a.tellCommand(now, *in.Command, result)
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionReply, Result: &result})
@@ -116,6 +135,7 @@ func (a *Arbiter) observe(now time.Time, o *mpp.Observation) {
 	if n == nil || o.At.Before(n.mem.LastPoll) {
 		return
 	}
+	a.touch(n)
 	v := o.Verdict()
 	n.observation, n.verdict, n.unfit, n.checks = o, v, o.Unfit(), v.Status
 	a.judgeCutOff(now)
@@ -174,6 +194,13 @@ func (a *Arbiter) enter(now time.Time, n *node, c state.Change) {
 	if err := a.machine.Enter(&n.mem, c); err != nil {
 		panic(fmt.Sprintf("rule %s: %v", c.Rule, err))
 	}
+	a.touch(n)
+	if from == mpp.Active {
+		a.actives--
+	}
+	if n.mem.State == mpp.Active {
+		a.actives++
+	}
 	a.tellState(now, n, from)
 	if from == mpp.Active || n.mem.State == mpp.Unknown {
 		a.pollOthers(n)
@@ -202,12 +229,11 @@ func (a *Arbiter) active(except *node) []*node {
 
 // hasActive reports whether a node other than except is ACTIVE.
 func (a *Arbiter) hasActive(except *node) bool {
-	for _, n := range a.nodes {
-		if n != except && n.mem.State == mpp.Active {
-			return true
-		}
+	others := a.actives
+	if except != nil && except.mem.State == mpp.Active {
+		others--
 	}
-	return false
+	return others > 0
 }
 
 func (a *Arbiter) primary() *node {

@@ -213,6 +213,7 @@ func (a *Arbiter) endMaintenance(now time.Time) {
 	for _, n := range a.nodes {
 		if m := n.mem.Maintenance; m.On && !m.InForce(now) {
 			n.mem.Maintenance = mpp.Maintenance{}
+			a.touch(n)
 			a.tellMaintenance(now, n, "its time is over")
 			a.afterMaintenance(n)
 		}

@@ -163,6 +163,7 @@ func (a *Arbiter) clone() *Arbiter {
 	for i, n := range a.nodes {
 		*c.nodes[i] = *n
 	}
+	c.actives = a.actives
 	return c
 }
 

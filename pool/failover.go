@@ -200,6 +200,7 @@ func (a *Arbiter) recover(now time.Time, n *node, rule, evidence string) {
 }
 
 func (a *Arbiter) clearErrors(n *node) {
+	a.touch(n)
 	n.mem.Errors, n.mem.ReplicaErrors = 0, 0
 	n.mem.FirstMiss, n.mem.GoodSince = time.Time{}, time.Time{}
 	a.machine.Rate(&n.mem, mpp.OK)

@@ -80,7 +80,7 @@ func (a *Arbiter) tellCommand(now time.Time, c mpp.Command, r mpp.Result) {
 // persist asks for what changed to be written down. A poll that changes nothing but its own
 // time is not worth a record.
 func (a *Arbiter) persist() {
-	for _, n := range a.nodes {
+	for _, n := range a.changeable() {
 		is, was := n.mem, n.persisted
 		is.LastPoll, was.LastPoll = time.Time{}, time.Time{}
 		is.GoodSince, was.GoodSince = time.Time{}, time.Time{}
@@ -97,13 +97,28 @@ func (a *Arbiter) persist() {
 	if head {
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionPersist, Sync: true})
 	}
+	a.touched, a.allTouched = a.touched[:0], false
 }
+
+// changeable returns the nodes that the step under way may have changed.
+func (a *Arbiter) changeable() []*node {
+	if a.allTouched {
+		return a.nodes
+	}
+	return a.touched
+}
+
+// situation is what every node's lane depends on.
+type situation struct{ writerless, cutOff bool }
 
 // assignLanes decides how eagerly each node is polled.
 func (a *Arbiter) assignLanes() {
-	writerless := a.policy.Logic == mpp.LogicFailover && !a.hasActive(nil)
-	for _, n := range a.nodes {
-		lane := a.laneOf(n, writerless)
+	s := situation{a.policy.Logic == mpp.LogicFailover && !a.hasActive(nil), a.head.CutOff}
+	if s != a.lanesFor {
+		a.lanesFor, a.allTouched = s, true
+	}
+	for _, n := range a.changeable() {
+		lane := a.laneOf(n, s.writerless)
 		if lane == n.lane {
 			continue
 		}

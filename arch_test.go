@@ -1,0 +1,134 @@
+package mpp_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// importRule says what the packages under a path may import of MPP.
+type importRule struct {
+	// path is the package; "publish/" with a slash means every package below.
+	path string
+	// may lists packages of MPP, "." for the root. A trailing slash allows all below.
+	may    []string
+	reason string
+}
+
+func importRules() []importRule {
+	return []importRule{
+		{".", nil, "the nouns know nobody, so that everybody can speak with them"},
+		{"state", []string{"."}, "one node's rules need only the nouns"},
+		{"pool", []string{".", "state"}, "the arbiter decides from nouns; I/O is somebody else's"},
+		{"replay", []string{".", "pool", "state", "journal"}, "replay drives the core, from what the journal recorded"},
+		{"sim", []string{".", "pool", "state"}, "the model drives the core and nothing else"},
+		{"config", []string{".", "config/"}, "configuration is values; the daemon maps them to each part's own"},
+		{"replication", []string{"."}, "a dialect knows SQL, not who asks"},
+		{"checks", []string{".", "replication"}, "a check asks through a dialect, the only place that spells statements"},
+		{"poller", []string{"."}, "when to poll has nothing to do with what is asked"},
+		{"journal", []string{"."}, "the record keeps nouns"},
+		{"lease", []string{".", "lease/"}, "who may act is independent of what is done"},
+		{"publish/", []string{".", "publish/"}, "what goes out is made of nouns"},
+		{"sandbox", []string{"sandbox/"}, "real servers for tests and demo know nothing of MPP"},
+		{"cli", []string{".", "replay", "pool", "state", "config", "journal", "publish/", "sandbox", "daemon", "checks"}, "the command line is a client"},
+	}
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("list packages: %v", err)
+	}
+	var all []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// local returns the path of a package inside MPP, "." for the root, "" for others.
+func local(path string) string {
+	if path == "mpp" {
+		return "."
+	}
+	after, found := strings.CutPrefix(path, "mpp/")
+	if !found {
+		return ""
+	}
+	return after
+}
+
+func covers(pattern, path string) bool {
+	if prefix, deep := strings.CutSuffix(pattern, "/"); deep {
+		return path == prefix || strings.HasPrefix(path, pattern)
+	}
+	return pattern == path
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	held := 0
+	for _, p := range packages(t) {
+		path := local(p.ImportPath)
+		for _, rule := range importRules() {
+			if !covers(rule.path, path) {
+				continue
+			}
+			held++
+			for _, imported := range p.Imports {
+				to := local(imported)
+				if to == "" || slices.ContainsFunc(rule.may, func(m string) bool { return covers(m, to) }) {
+					continue
+				}
+				t.Errorf("%s imports %s: not allowed, because %s", path, to, rule.reason)
+			}
+		}
+	}
+	if held < len(importRules()) {
+		t.Errorf("only %d packages were held against %d rules: a rule names a package that is not there", held, len(importRules()))
+	}
+}
+
+func TestPurePackagesReachNothingOutside(t *testing.T) {
+	outside := []string{"os", "net", "log", "database/sql", "syscall", "github.com/rs/zerolog"}
+	for _, p := range packages(t) {
+		path := local(p.ImportPath)
+		if !slices.Contains([]string{".", "state", "pool", "replay", "sim", "gtid"}, path) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			for _, bad := range outside {
+				if imported == bad || strings.HasPrefix(imported, bad+"/") {
+					t.Errorf("%s imports %s: pure packages read no file, socket or log", path, imported)
+				}
+			}
+		}
+	}
+}
+
+func TestTheBalancersCheckIsLight(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./cmd/mpp-check").Output()
+	if err != nil {
+		t.Fatalf("list what mpp-check imports: %v", err)
+	}
+	for _, heavy := range []string{"database/sql", "crypto/tls", "net/http", "github.com/spf13/cobra", "github.com/go-sql-driver/mysql"} {
+		if slices.Contains(strings.Split(string(out), "\n"), heavy) {
+			t.Errorf("mpp-check imports %s: a load balancer starts it every second", heavy)
+		}
+	}
+}
