@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# install.sh DESTDIR PREFIX: binaries, wrappers, man pages, completion and units. A binary is
+# replaced by rename: a load balancer may start it at any moment.
+set -euo pipefail
+dest=${1:-} prefix=${2:-/usr/local}
+here=$(cd "$(dirname "$0")/.." && pwd)
+
+place() { # place MODE FILE TARGET
+  install -D -m "$1" "$2" "$dest$3.new"
+  mv -f "$dest$3.new" "$dest$3"
+}
+for b in mppd mpp mpp-check; do place 755 "$here/bin/$b" "$prefix/bin/$b"; done
+if [[ -d $here/packaging/libexec ]]; then
+  for f in "$here"/packaging/libexec/*; do place 755 "$f" "$prefix/libexec/mpp/$(basename "$f")"; done
+fi
+for f in "$here"/dist/man/*.1; do place 644 "$f" "$prefix/share/man/man1/$(basename "$f")"; done
+for f in "$here"/packaging/systemd/*; do place 644 "$f" "$prefix/lib/systemd/system/$(basename "$f")"; done
+install -d -m 755 "$dest$prefix/share/bash-completion/completions"
+"$here/bin/mpp" completion bash >"$dest$prefix/share/bash-completion/completions/mpp"
+echo "installed below $dest$prefix; copy examples/mpp.toml to /etc/mpp/mpp.toml next"
