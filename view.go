@@ -92,13 +92,15 @@ type Problem struct {
 
 // NodeView is a node as it is shown.
 type NodeView struct {
-	Address string     `json:"address"`
-	Pool    string     `json:"pool"`
-	Type    Type       `json:"type"`
-	State   State      `json:"state"`
-	Reason  FailReason `json:"reason,omitempty"`
-	Status  Status     `json:"status"`
-	Errors  int        `json:"errors"`
+	Address string `json:"address"`
+	// Name is the node's label, empty when it has none.
+	Name   string     `json:"name,omitempty"`
+	Pool   string     `json:"pool"`
+	Type   Type       `json:"type"`
+	State  State      `json:"state"`
+	Reason FailReason `json:"reason,omitempty"`
+	Status Status     `json:"status"`
+	Errors int        `json:"errors"`
 	// Evaluation is what the node may be used for; EvaluationReason says why.
 	Evaluation       Evaluation `json:"evaluation"`
 	EvaluationReason string     `json:"evaluation_reason"`

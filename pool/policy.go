@@ -44,7 +44,9 @@ type Policy struct {
 // NodePolicy is a node's configuration.
 type NodePolicy struct {
 	Address string
-	Type    mpp.Type
+	// Name is a label for people, empty for none.
+	Name string
+	Type mpp.Type
 	// NoPromote keeps the node from ever becoming ACTIVE by itself or by command.
 	NoPromote bool
 }

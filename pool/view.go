@@ -54,7 +54,7 @@ func (a *Arbiter) reads(e mpp.Evaluation, standbyReads bool) bool {
 
 func (a *Arbiter) nodeView(now time.Time, n *node) mpp.NodeView {
 	v := mpp.NodeView{
-		Address: n.policy.Address, Pool: a.policy.Name, Type: n.policy.Type,
+		Address: n.policy.Address, Name: n.policy.Name, Pool: a.policy.Name, Type: n.policy.Type,
 		State: n.mem.State, Reason: n.mem.Reason, Status: n.mem.Status, Errors: n.mem.Errors,
 		Since: n.mem.Since, LastPoll: n.mem.LastPoll, Message: n.mem.Message,
 		Rule: n.mem.Rule, Evidence: n.mem.Evidence, NoPromote: n.policy.NoPromote, Lane: n.lane,
