@@ -95,10 +95,12 @@ func makeTempDir() (string, error) {
 // it removed. An empty dir means the temporary folders of this user.
 //
 // A server is stale if the program that started it is gone; a detached one, if its
-// own process is gone. Nothing but servers' own folders is removed.
+// own process is gone. Nothing but the folders of servers and
+// of their pools is removed.
 func CleanStale(ctx context.Context, dir string) ([]string, error) {
 	if dir != "" {
-		return cleanFolders(ctx, serverDirs(dir, 2))
+		removed, err := cleanFolders(ctx, serverDirs(dir, 2))
+		return removed, errors.Join(err, cleanPools(removed, dir))
 	}
 	var stale []string
 	for _, root := range tempRoots() {
@@ -131,6 +133,24 @@ func cleanFolders(ctx context.Context, dirs []string) ([]string, error) {
 		removed = append(removed, dir)
 	}
 	return removed, nil
+}
+
+// cleanPools removes the pools' folders above those of removed servers, up to dir,
+// when no server is left in them.
+func cleanPools(removed []string, dir string) error {
+	for _, path := range removed {
+		pool := filepath.Dir(path)
+		if _, err := os.Stat(filepath.Join(pool, poolFile)); err != nil || len(serverDirs(pool, 1)) > 0 {
+			continue
+		}
+		if err := os.Remove(filepath.Join(pool, poolFile)); err != nil {
+			return fmt.Errorf("clean up pool: %w", err)
+		}
+		if pool != dir {
+			_ = os.Remove(pool) // fails if it holds what is not ours
+		}
+	}
+	return nil
 }
 
 // serverDirs lists the folders with a server's record: dir, or those below it down

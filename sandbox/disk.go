@@ -52,13 +52,13 @@ func (d *Disk) mount(dir string) error {
 }
 
 // FillDisk fills the server's small disk to the last block with a ballast file. It
-// may be called again. The error is ErrNeedsRoot's kin if there is no such disk.
+// may be called again, and is an error for a server without such a disk.
 func (s *Server) FillDisk() error {
-	if _, err := s.disk(); err != nil {
+	disk, err := s.disk()
+	if err != nil {
 		return fmt.Errorf("fill disk: %w", err)
 	}
-	path := filepath.Join(s.dir, diskDir, ballastFile)
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := os.OpenFile(filepath.Join(disk, ballastFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("fill disk: %w", err)
 	}
@@ -79,10 +79,11 @@ func (s *Server) FillDisk() error {
 
 // FreeDisk removes the ballast file; it is no error if there is none.
 func (s *Server) FreeDisk() error {
-	if _, err := s.disk(); err != nil {
+	disk, err := s.disk()
+	if err != nil {
 		return fmt.Errorf("free disk: %w", err)
 	}
-	err := os.Remove(filepath.Join(s.dir, diskDir, ballastFile))
+	err = os.Remove(filepath.Join(disk, ballastFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("free disk: %w", err)
 	}
@@ -93,11 +94,16 @@ func (s *Server) FreeDisk() error {
 // disk returns the mount point of the small disk. To fill a folder that is not
 // one would fill the machine.
 func (s *Server) disk() (string, error) {
-	path := filepath.Join(s.dir, diskDir)
 	mounts, err := mountsUnder(s.dir)
 	if err != nil {
 		return "", err
 	}
+	// Mount points are listed by their real names.
+	dir, err := filepath.EvalSymlinks(s.dir)
+	if err != nil {
+		return "", fmt.Errorf("look for small disk: %w", err)
+	}
+	path := filepath.Join(dir, diskDir)
 	if !slices.Contains(mounts, path) {
 		return "", fmt.Errorf("server %s has no small disk", s.Name())
 	}

@@ -126,7 +126,7 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	}
 	argv := append(append([]string{}, rec.Prefix...), rec.Base.Server)
 	argv = append(argv, rec.serverArgs(s.dir)...)
-	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...) // it outlives this call
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
 	p, err := spawn(cmd, rec.Detached)
 	if err != nil {

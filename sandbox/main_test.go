@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -52,8 +53,8 @@ func leftovers() []string {
 }
 
 // helper returns a command that runs this binary in a role.
-func helper(role string, env ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0])
+func helper(ctx context.Context, role string, env ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(append(os.Environ(), helperVar+"="+role), env...)
 	cmd.Stderr = os.Stderr
 	return cmd

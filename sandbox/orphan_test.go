@@ -47,7 +47,7 @@ func playHelper(role string) int {
 // server's pid and folder.
 func crashHelper(t *testing.T, role string, env ...string) (pid int, dir string) {
 	t.Helper()
-	cmd := helper(role, env...)
+	cmd := helper(sandboxtest.Context(t), role, env...)
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())

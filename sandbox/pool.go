@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,11 @@ type PoolOptions struct {
 	StartReadOnly bool
 	// Detached lets the servers outlive this program; it needs a Dir.
 	Detached bool
+	// SemiSync, if not 0, turns semi-synchronous replication on: a commit on the
+	// first server waits so long at most for a replica to have received it. The
+	// replicas' side is kept over a restart; the source's side is not, so that a
+	// dead source comes back without it.
+	SemiSync time.Duration
 	// Passwords of the accounts; an empty one is generated.
 	MonitorPassword  string
 	FailoverPassword string
@@ -95,6 +101,12 @@ func StartPool(ctx context.Context, o PoolOptions) (*Pool, error) {
 	if err = p.startServers(ctx, o); err == nil {
 		err = p.replicate(ctx)
 	}
+	if err == nil && o.SemiSync > 0 {
+		err = p.Servers[0].enableSemiSync(ctx, len(p.Servers)-1)
+	}
+	if err == nil {
+		err = p.save()
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start pool: %w", err), p.Close())
 	}
@@ -132,6 +144,9 @@ func (o PoolOptions) options(i int, dir string) Options {
 	}
 	if i > 0 || o.StartReadOnly {
 		one.Args = append(one.Args, "--read-only=1")
+	}
+	if o.SemiSync > 0 {
+		one.Args = append(one.Args, semiSyncArgs(one.Base, o.SemiSync)...)
 	}
 	if o.Each != nil {
 		o.Each(i, &one)
@@ -203,6 +218,9 @@ func (p *Pool) CatchUp(ctx context.Context, source *Server) error {
 	return nil
 }
 
+// Dir returns the pool's folder.
+func (p *Pool) Dir() string { return p.dir }
+
 // Close closes all servers and removes the pool's folder. A second call does
 // nothing.
 func (p *Pool) Close() error {
@@ -220,6 +238,58 @@ func (p *Pool) Close() error {
 		return fmt.Errorf("close pool: %w", err)
 	}
 	return nil
+}
+
+// poolFile is the name of the file, in a pool's folder, that OpenPool reads.
+const poolFile = "pool.json"
+
+// poolRecord is what a pool's folder says of the pool. It holds passwords, in a
+// folder that only its owner may read.
+type poolRecord struct {
+	Servers                      []string // folders
+	Monitor, Failover, Repl, App Account
+}
+
+// save writes the pool's record.
+func (p *Pool) save() error {
+	rec := poolRecord{Monitor: p.Monitor, Failover: p.Failover, Repl: p.Repl, App: p.App}
+	for _, s := range p.Servers {
+		rec.Servers = append(rec.Servers, s.Dir())
+	}
+	text, err := json.Marshal(rec)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(p.dir, poolFile), text, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("save pool: %w", err)
+	}
+	return nil
+}
+
+// OpenPool returns the pool whose folder is dir, as another program left it: see
+// Open.
+func OpenPool(dir string) (*Pool, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open pool: %w", err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, poolFile))
+	if err != nil {
+		return nil, fmt.Errorf("open pool: %w", err)
+	}
+	var rec poolRecord
+	if err := json.Unmarshal(text, &rec); err != nil {
+		return nil, fmt.Errorf("open pool %s: %w", dir, err)
+	}
+	p := &Pool{Monitor: rec.Monitor, Failover: rec.Failover, Repl: rec.Repl, App: rec.App, dir: dir}
+	for _, d := range rec.Servers {
+		s, err := Open(d)
+		if err != nil {
+			return nil, fmt.Errorf("open pool: %w", err)
+		}
+		p.Servers = append(p.Servers, s)
+	}
+	return p, nil
 }
 
 // secret returns the password, or a new one for an empty one.

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -174,4 +176,45 @@ func TestFailedPoolLeavesNothing(t *testing.T) {
 		t.Errorf("error: %v", err)
 	}
 	// TestMain looks for what is left.
+}
+
+func TestSemiSyncPoolWaitsForAReplica(t *testing.T) {
+	eachFlavour(t, func(t *testing.T, base sandbox.Base) {
+		p := sandboxtest.StartPool(t, sandbox.PoolOptions{Base: base, Size: 2, SemiSync: time.Hour})
+		source, replica := p.Servers[0], p.Servers[1]
+		mustExec(t, source.Root(), "CREATE TABLE app.t (i INT PRIMARY KEY)", "INSERT INTO app.t VALUES (1)")
+		must(t, replica.Kill())
+		ctx, cancel := context.WithTimeout(sandboxtest.Context(t), 300*time.Millisecond)
+		defer cancel()
+		if _, err := source.Root().ExecContext(ctx, "INSERT INTO app.t VALUES (2)"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a commit without a replica: %v, want it to wait", err)
+		}
+		must(t, replica.Restart(sandboxtest.Context(t)))
+		eventually(t, hasRow(replica, 2))
+	})
+}
+
+func TestDetachedPoolIsFoundAgain(t *testing.T) {
+	base := sandboxtest.Base(t, sandbox.MariaDB1011)
+	ctx, dir := sandboxtest.Context(t), filepath.Join(t.TempDir(), "pool")
+	started, err := sandbox.StartPool(ctx, sandbox.PoolOptions{Base: base, Dir: dir, Size: 2, Detached: true})
+	must(t, err)
+	defer started.Close()
+	p, err := sandbox.OpenPool(dir)
+	must(t, err)
+	defer p.Close()
+	if len(p.Servers) != 2 || p.App != started.App || p.Servers[1].PID() != started.Servers[1].PID() {
+		t.Errorf("found another pool: %+v", p)
+	}
+	must(t, p.Repoint(ctx, p.Servers[1], p.Servers[0]))
+	must(t, p.CatchUp(ctx, p.Servers[0]))
+
+	for _, s := range p.Servers {
+		must(t, s.Kill())
+	}
+	removed, err := sandbox.CleanStale(ctx, filepath.Dir(dir))
+	must(t, err)
+	if _, err := os.Stat(dir); len(removed) != 2 || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("removed %q, and the pool's folder: %v", removed, err)
+	}
 }

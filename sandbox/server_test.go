@@ -50,6 +50,15 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// dial opens a TCP connection and closes it.
+func dial(ctx context.Context, address string) error {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
 // answers asks for a trivial answer within a time.
 func answers(s *sandbox.Server, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -76,11 +85,8 @@ func TestServerLivesThroughKillFreezeStopAndRestart(t *testing.T) {
 		if err := answers(s, 200*time.Millisecond); err == nil {
 			t.Error("a frozen server answered")
 		}
-		conn, err := net.DialTimeout("tcp", address, time.Second)
-		if err != nil {
+		if err := dial(ctx, address); err != nil {
 			t.Errorf("the kernel did not accept for a frozen server: %v", err)
-		} else {
-			conn.Close()
 		}
 		must(t, s.Thaw())
 		must(t, answers(s, 10*time.Second))
@@ -90,7 +96,7 @@ func TestServerLivesThroughKillFreezeStopAndRestart(t *testing.T) {
 		if s.Running() || s.PID() != 0 {
 			t.Error("a killed server runs")
 		}
-		if _, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+		if err := dial(ctx, address); err == nil {
 			t.Error("somebody accepts at a killed server's address")
 		}
 		if err := s.Freeze(); !errors.Is(err, sandbox.ErrNotRunning) {
@@ -168,4 +174,24 @@ func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(full, "precious")); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestServerInANetworkNamespace(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make a network namespace")
+	}
+	base := sandboxtest.Base(t, sandbox.MariaDB1011)
+	s := sandboxtest.Start(t, sandbox.Options{
+		Base: base, Address: "127.0.0.1:13306",
+		Prefix: []string{"unshare", "--net", "sh", "-c", `ip link set lo up && exec "$@"`, "sh"},
+	})
+	if got := scalar(t, s.Root(), "SELECT @@port"); got != "13306" {
+		t.Errorf("port %s", got)
+	}
+	if err := dial(t.Context(), s.Address()); err == nil {
+		t.Error("its port is open outside of its namespace")
+	}
+	must(t, s.Kill())
+	must(t, s.Restart(sandboxtest.Context(t)))
+	must(t, s.Stop(sandboxtest.Context(t)))
 }
