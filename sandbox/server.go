@@ -19,7 +19,6 @@ import (
 // The conditions that callers may want to tell apart.
 var (
 	ErrNotRunning = errors.New("server is not running")
-	ErrRunning    = errors.New("server is running")
 	ErrClosed     = errors.New("server is closed")
 	ErrNeedsRoot  = errors.New("only root can do this")
 )
