@@ -132,7 +132,9 @@ func (a *Arbiter) Step(now time.Time, in mpp.Input) []mpp.Action {
 // observe counts a poll and applies the rules of the pool's logic to its node.
 func (a *Arbiter) observe(now time.Time, o *mpp.Observation) {
 	n := a.index[o.Node]
-	if n == nil || o.At.Before(n.mem.LastPoll) {
+	// Compared with the last poll of this process only: the clock may have been set back since
+	// what the memory holds from before a restart.
+	if n == nil || (n.observation != nil && o.At.Before(n.observation.At)) {
 		return
 	}
 	a.touch(n)

@@ -484,3 +484,18 @@ func BenchmarkStepFailing(b *testing.B) {
 		a.Step(now, mpp.Input{At: now, Observation: o})
 	}
 }
+
+func TestAClockThatJumpsChangesNoState(t *testing.T) {
+	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
+		b := start(t, threeNodes())
+		b.settle()
+		again := start(t, threeNodes())
+		again.a, again.now = New(threeNodes(), b.a.Memory()), b.now.Add(jump)
+		again.a.Step(again.now, mpp.Input{At: again.now})
+		again.all("ok", "a:1", "b:1", "c:1")
+		again.want("a ACTIVE 0, b STANDBY 0, c STANDBY 0")
+		again.all(dead, "a:1", "a:1", "a:1", "a:1")
+		again.all("ok", "b:1")
+		again.want("a FAIL/OFFLINE 4, b ACTIVE 1, c STANDBY 0")
+	}
+}
