@@ -213,52 +213,43 @@ func (l *loop) commit() {
 }
 
 // write appends the batch's records. A journal that cannot be written does not stop the
-// judging: load balancers need answers more than the record does. It is told loudly, and
-// the whole memory is written again as soon as that works.
+// judging: load balancers need answers more than the record does. It is told loudly; the
+// journal itself remembers what it missed and writes that down first when it can again.
 func (l *loop) write(b batch) {
-	if len(b.records) == 0 {
-		return
-	}
-	if l.broken != "" {
-		return // tick tries again with a snapshot
-	}
 	for i, r := range b.records {
 		last := i == len(b.records)-1
-		if err := l.journal.Append(r, b.sync && last); err != nil {
-			l.journalFailed(err)
-			return
-		}
+		l.journalSays(l.journal.Append(r, b.sync && last))
 	}
-	if l.journal.NeedsCompaction() {
-		if err := l.journal.Compact(l.memories(), l.events.kept()); err != nil {
-			l.journalFailed(err)
-		}
+	if len(b.records) > 0 && l.journal.NeedsCompaction() {
+		l.journalSays(l.journal.Compact(l.memories(), l.events.kept()))
 	}
 }
 
-func (l *loop) journalFailed(err error) {
-	l.broken = err.Error()
-	e := l.events.number(mpp.Event{
-		At: time.Now(), Kind: mpp.EventDaemon, Severity: mpp.Critical, Rule: "journal",
-		Text: fmt.Sprintf("the journal cannot be written: %v; MPP goes on judging, and what it decides from now on is lost if it restarts", err),
-	})
-	l.events.publish(e)
-	l.note(e)
-	l.views.setJournalError(l.broken)
+// journalSays tells when the journal breaks and when it works again.
+func (l *loop) journalSays(err error) {
+	is := ""
+	if err != nil {
+		is = err.Error()
+	}
+	was := l.broken
+	l.broken = is
+	if (is == "") == (was == "") {
+		return
+	}
+	e := mpp.Event{At: time.Now(), Kind: mpp.EventDaemon, Severity: mpp.OK, Rule: "journal", Text: "the journal can be written again"}
+	if is != "" {
+		e.Severity = mpp.Critical
+		e.Text = "the journal cannot be written: " + is + "; MPP goes on judging, and what it decides from now on is lost if it restarts before that is mended"
+	}
+	l.views.setJournalError(is)
+	l.tell(e)
 }
 
-// mendJournal tries to write everything again after a failure.
-func (l *loop) mendJournal(now time.Time) {
-	if l.broken == "" {
-		return
+// tryJournal tries again to write a journal that could not be written.
+func (l *loop) tryJournal(now time.Time) {
+	if l.broken != "" {
+		l.journalSays(l.journal.Append(journal.Record{At: now, Note: "trying again after: " + l.broken}, true))
 	}
-	if err := l.journal.Compact(l.memories(), l.events.kept()); err != nil {
-		l.broken = err.Error()
-		return
-	}
-	l.broken = ""
-	l.views.setJournalError("")
-	l.tell(mpp.Event{At: now, Kind: mpp.EventDaemon, Severity: mpp.OK, Rule: "journal", Text: "the journal can be written again"})
 }
 
 // tell numbers, journals and publishes an event of the daemon itself.
@@ -297,7 +288,7 @@ func (l *loop) tick(now time.Time) {
 	}
 	if now.Sub(l.lastTick) >= time.Second {
 		l.lastTick = now
-		l.mendJournal(now)
+		l.tryJournal(now)
 	}
 	if now.Sub(l.lastMark) >= markEvery {
 		l.lastMark = now

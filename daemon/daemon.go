@@ -1,0 +1,220 @@
+// Package daemon is mppd: the one inbox loop, and how the parts connect.
+//
+// New restores what is remembered, Run starts the parts in order and stops them in the
+// reverse order when its context ends. One goroutine (loop.run) owns the state of all pools;
+// pollers, the API and the publisher reach it through its inbox. What blocks: Run, until its
+// context ends; Reload, until the loop has taken the new configuration. An Append to a
+// journal on a hung disk blocks the loop, and with it the watchdog, so that systemd restarts
+// the daemon.
+//
+// To test with it, start the built mppd against package sandbox, as the tests here do.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"mpp"
+	"mpp/checks"
+	"mpp/config"
+	"mpp/journal"
+	"mpp/lease/local"
+	"mpp/poller"
+	"mpp/pool"
+)
+
+// stopLimit bounds each step of a stop: SIGTERM stops within a second.
+const stopLimit = 400 * time.Millisecond
+
+// Options says what to run.
+type Options struct {
+	// Config is the valid configuration that Path held; a reload reads Path again.
+	Config *config.Config
+	Path   string
+	Log    zerolog.Logger
+}
+
+// Daemon is one mppd.
+type Daemon struct {
+	path    string
+	log     zerolog.Logger
+	lease   *local.Lease
+	journal *journal.Journal
+	loop    *loop
+	poller  *poller.Poller
+	watcher *checks.Watcher
+	// mu guards what a reload changes outside the loop.
+	mu     sync.Mutex
+	config *config.Config
+	probes map[string]probe // by node address
+	points map[pointKey]point
+}
+
+// New takes the state directory, restores what is remembered and prepares every part. When
+// it fails, nothing is left open.
+func New(o Options) (*Daemon, error) {
+	d := &Daemon{path: o.Path, log: o.Log, config: o.Config, probes: map[string]probe{}, points: map[pointKey]point{}}
+	var err error
+	if d.lease, err = local.Acquire(o.Config.StateDir); err != nil {
+		return nil, fmt.Errorf("take state directory: %w", err)
+	}
+	var restored journal.Restored
+	d.journal, restored, err = journal.Open(o.Config.StateDir, journal.Options{
+		MaxSize: o.Config.Journal.MaxSize, EventsKept: o.Config.Journal.EventsKept,
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal: %w", err), d.lease.Release())
+	}
+	if d.watcher, err = checks.NewWatcher(); err != nil {
+		return nil, errors.Join(fmt.Errorf("watch connections: %w", err), d.journal.Close(), d.lease.Release())
+	}
+	d.loop = d.newLoop(o.Config, restored)
+	d.poller = poller.New(poller.Options{Observe: d.observed, CheckpointSeen: d.checkpointSeen, Slept: d.slept})
+	d.loop.poller = d.poller
+	return d, nil
+}
+
+func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
+	now := time.Now()
+	l := &loop{
+		inbox: make(chan message, inboxSize), arbiters: map[string]*pool.Arbiter{}, journal: d.journal,
+		ring:    journal.NewRing(journal.RingOptions{Keep: c.Journal.History}),
+		events:  newEventLog(c.Journal.EventsKept, restored.Events, restored.NextEventSeq),
+		views:   newViewStore(mpp.View{Version: mpp.Version, Started: now, At: now, Config: d.path}),
+		unready: map[string]bool{}, alive: func(time.Time) {}, note: d.logEvent,
+	}
+	for _, p := range c.Pools {
+		memory := restored.Pools[p.Name]
+		delete(restored.Pools, p.Name)
+		l.arbiters[p.Name] = pool.New(policyOf(p), memory)
+		l.order = append(l.order, p.Name)
+		for _, n := range p.Nodes {
+			l.unready[n.Address] = true
+		}
+	}
+	l.tellRestored(now, restored)
+	return l
+}
+
+// tellRestored says what the journal gave back, and snapshots it, so that pools that are no
+// longer configured are forgotten.
+func (l *loop) tellRestored(now time.Time, r journal.Restored) {
+	text := "started with the states of the last run"
+	severity := mpp.Info
+	switch {
+	case r.Fresh:
+		text = "started for the first time: every node is UNKNOWN"
+	case !r.Clean:
+		text = "started after a crash, with the states of the last run"
+	}
+	l.tell(mpp.Event{At: now, Kind: mpp.EventDaemon, Severity: severity, Rule: "start", Text: "mppd " + mpp.Version + " " + text})
+	for _, note := range r.Notes {
+		l.tell(mpp.Event{At: now, Kind: mpp.EventDaemon, Severity: mpp.Info, Rule: "journal", Text: note})
+	}
+	for _, damage := range r.Damage {
+		l.tell(mpp.Event{At: now, Kind: mpp.EventDaemon, Severity: mpp.Critical, Rule: "journal", Text: "journal damaged: " + damage})
+	}
+	for _, u := range r.Uncertain {
+		l.tell(mpp.Event{
+			At: now, Kind: mpp.EventDaemon, Severity: mpp.Critical, Rule: "journal", Pool: u.Pool, Node: u.Node,
+			Text: fmt.Sprintf("what was remembered of %s%s may be out of date and is not used: %s", u.Node, ofPool(u), u.Why),
+		})
+	}
+	for name := range r.Pools {
+		l.tell(mpp.Event{At: now, Kind: mpp.EventConfig, Severity: mpp.Info, Pool: name, Text: fmt.Sprintf("pool %s is no longer configured; its states are forgotten", name)})
+	}
+	l.batch.sync = true
+}
+
+func ofPool(u journal.Uncertain) string {
+	if u.Node == "" {
+		return "pool " + u.Pool
+	}
+	return " in pool " + u.Pool
+}
+
+// Run runs the daemon until ctx ends. It returns the first error that ended it, or those of
+// stopping.
+func (d *Daemon) Run(ctx context.Context) error {
+	services, err := d.startServices()
+	if err != nil {
+		return errors.Join(err, d.close())
+	}
+	looping, stopLoop := context.WithCancel(context.Background())
+	var wait sync.WaitGroup
+	d.loop.alive = services.notify.alive
+	wait.Go(func() { d.loop.run(looping) })
+	if err := d.setTargets(d.config); err != nil {
+		stopLoop()
+		wait.Wait()
+		return errors.Join(err, services.stop(), d.close())
+	}
+	services.run()
+	d.log.Info().Str("config", d.path).Int("pools", len(d.config.Pools)).Msg("mppd " + mpp.Version + " runs")
+
+	<-ctx.Done()
+	services.notify.stopping()
+	stopping, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	failed := []error{d.poller.Stop(stopping), services.stop()}
+	stopLoop()
+	wait.Wait()
+	failed = append(failed, d.close())
+	d.log.Info().Msg("mppd stopped")
+	return errors.Join(failed...)
+}
+
+// close gives back what New took.
+func (d *Daemon) close() error {
+	stopping, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	err := d.poller.Stop(stopping)
+	return errors.Join(err, d.watcher.Close(), d.journal.Close(), d.lease.Release())
+}
+
+// observed hands a poll's result to the loop. It waits when the inbox is full: polling then
+// slows down rather than losing evidence.
+func (d *Daemon) observed(pool string, o mpp.Observation) {
+	d.loop.inbox <- message{input: mpp.Input{Pool: pool, Observation: &o}}
+}
+
+func (d *Daemon) checkpointSeen(pool string, r mpp.CheckpointResult) {
+	d.loop.inbox <- message{input: mpp.Input{Pool: pool, Checkpoint: &r}}
+}
+
+// slept tells that this process was frozen for a while.
+func (d *Daemon) slept(gap time.Duration) {
+	d.loop.inbox <- message{do: func(now time.Time) {
+		d.loop.tell(mpp.Event{
+			At: now, Kind: mpp.EventDaemon, Severity: mpp.Warn, Rule: "own-sleep",
+			Text: fmt.Sprintf("this process was frozen for %s; polls of that time that failed are thrown away", gap.Round(time.Millisecond)),
+		})
+	}}
+}
+
+// logEvent writes an event to the log.
+func (d *Daemon) logEvent(e mpp.Event) {
+	level := zerolog.InfoLevel
+	switch {
+	case e.Severity >= mpp.Critical:
+		level = zerolog.ErrorLevel
+	case e.Severity == mpp.Warn:
+		level = zerolog.WarnLevel
+	}
+	line := d.log.WithLevel(level).Uint64("seq", e.Seq).Str("kind", string(e.Kind)).Stringer("severity", e.Severity)
+	if e.Pool != "" {
+		line = line.Str("pool", e.Pool)
+	}
+	if e.Node != "" {
+		line = line.Str("node", e.Node)
+	}
+	if e.Rule != "" {
+		line = line.Str("rule", e.Rule)
+	}
+	line.Msg(e.Text)
+}

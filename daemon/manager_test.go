@@ -1,0 +1,289 @@
+package daemon_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"mpp"
+	"mpp/sandbox"
+)
+
+// run starts another mppd with the same configuration and returns what it said.
+func (r *rig) run(args ...string) (string, error) {
+	out, err := exec.CommandContext(r.t.Context(), mppd, append([]string{"-config", r.configFile()}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+// TestASecondDaemonOnAStateDirectoryRefuses is scenario F1.
+func TestASecondDaemonOnAStateDirectoryRefuses(t *testing.T) {
+	r := newRig(t, nil)
+	r.start()
+	r.states("ACTIVE STANDBY STANDBY")
+	out, err := r.run()
+	if err == nil || !strings.Contains(out, fmt.Sprint(r.cmd.Process.Pid)) {
+		t.Errorf("a second daemon: %v, %q; want an error that names pid %d", err, out, r.cmd.Process.Pid)
+	}
+	r.states("ACTIVE STANDBY STANDBY")
+}
+
+// segments are the journal's files of a kind, oldest first.
+func (r *rig) files(pattern string) []string {
+	r.t.Helper()
+	found, err := filepath.Glob(filepath.Join(r.stateDir(), pattern))
+	if err != nil || len(found) == 0 {
+		// the journal may have a folder of its own
+		found, err = filepath.Glob(filepath.Join(r.stateDir(), "*", pattern))
+	}
+	if err != nil || len(found) == 0 {
+		r.t.Fatalf("no %s below %s: %v", pattern, r.stateDir(), err)
+	}
+	return found
+}
+
+// TestAJournalCutShortIsTakenAsFarAsItIsWhole is scenario F2.
+func TestAJournalCutShortIsTakenAsFarAsItIsWhole(t *testing.T) {
+	r := newRig(t, nil)
+	r.start()
+	r.states("ACTIVE STANDBY STANDBY")
+	r.kill()
+	segments := r.files("journal-*.log")
+	last := segments[len(segments)-1]
+	info, err := os.Stat(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(last, info.Size()-7); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.states("ACTIVE STANDBY STANDBY")
+	found := false
+	for _, e := range r.events() {
+		found = found || e.Rule == "journal"
+	}
+	if !found {
+		t.Error("nothing was told of the record that was cut short")
+	}
+}
+
+// TestADamagedJournalInventsNoState is scenario F2: what lies behind the damage is UNKNOWN,
+// and said so, not guessed.
+func TestADamagedJournalInventsNoState(t *testing.T) {
+	r := newRig(t, nil)
+	r.start()
+	r.states("ACTIVE STANDBY STANDBY")
+	if err := r.pool.Servers[2].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	r.states("ACTIVE STANDBY FAIL/OFFLINE")
+	r.kill()
+	segments := r.files("journal-*.log")
+	last := segments[len(segments)-1]
+	text, err := os.ReadFile(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Damage from a third of the file to two thirds.
+	for i := len(text) / 3; i < 2*len(text)/3; i++ {
+		text[i] = 'x'
+	}
+	if err := os.WriteFile(last, text, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.eventually("a view", func(*mpp.View) error { return nil })
+	damage := ""
+	for _, e := range r.events() {
+		if e.Rule == "journal" && e.Severity >= mpp.Critical {
+			damage += e.Text + "\n"
+		}
+	}
+	if !strings.Contains(damage, filepath.Base(last)) {
+		t.Errorf("the damage is told as %q; it does not name %s", damage, filepath.Base(last))
+	}
+	r.states("ACTIVE STANDBY FAIL/OFFLINE")
+}
+
+// TestAFullStateDiskDoesNotStopTheJudging is scenario F2 while running.
+func TestAFullStateDiskDoesNotStopTheJudging(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can mount a small file system")
+	}
+	r := newRig(t, nil)
+	if err := os.Mkdir(r.stateDir(), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", r.stateDir(), "tmpfs", 0, "size=256k"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		r.kill()
+		if err := syscall.Unmount(r.stateDir(), 0); err != nil {
+			t.Error(err)
+		}
+	})
+	r.start()
+	r.states("ACTIVE STANDBY STANDBY")
+	ballast := filepath.Join(r.stateDir(), "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err == nil {
+		t.Fatal("the disk did not fill up")
+	}
+	if err := r.pool.Servers[0].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	r.states("FAIL/OFFLINE ACTIVE STANDBY")
+	r.eventually("the view says that the journal is broken", func(v *mpp.View) error {
+		if !strings.Contains(v.JournalError, "space") {
+			return fmt.Errorf("it says %q", v.JournalError)
+		}
+		return nil
+	})
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("the journal is mended", func(v *mpp.View) error {
+		if v.JournalError != "" {
+			return fmt.Errorf("it says %q", v.JournalError)
+		}
+		return nil
+	})
+	r.kill()
+	r.start()
+	r.states("FAIL/OFFLINE ACTIVE STANDBY")
+}
+
+// TestAnUnusableStateDirectoryIsNamed is scenario F2 at the start.
+func TestAnUnusableStateDirectoryIsNamed(t *testing.T) {
+	r := newRig(t, nil)
+	if err := os.WriteFile(r.stateDir(), []byte("a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := r.run()
+	if err == nil || !strings.Contains(out, r.stateDir()) {
+		t.Errorf("with a file as state directory: %v, %q", err, out)
+	}
+}
+
+// TestAReloadWithAMistakeKeepsTheOldConfiguration is scenario F3.
+func TestAReloadWithAMistakeKeepsTheOldConfiguration(t *testing.T) {
+	r := newRig(t, nil)
+	r.start()
+	r.states("ACTIVE STANDBY STANDBY")
+	good, err := os.ReadFile(r.configFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := strings.Replace(string(good), "[[pool.node]]", "intervall = \"1s\"\n[[pool.node]]", 1)
+	if err := os.WriteFile(r.configFile(), []byte(bad), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.signal(syscall.SIGHUP)
+	v := r.eventually("the mistake is named", func(v *mpp.View) error {
+		if !strings.Contains(v.ConfigError, "intervall") {
+			return fmt.Errorf("it says %q", v.ConfigError)
+		}
+		return nil
+	})
+	if !strings.Contains(v.ConfigError, filepath.Base(r.configFile())+":") {
+		t.Errorf("the mistake has no place: %s", v.ConfigError)
+	}
+	r.polls(2)
+	r.states("ACTIVE STANDBY STANDBY")
+	if err := os.WriteFile(r.configFile(), good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.signal(syscall.SIGHUP)
+	r.eventually("the mistake is mended", func(v *mpp.View) error {
+		if v.ConfigError != "" {
+			return fmt.Errorf("it says %q", v.ConfigError)
+		}
+		return nil
+	})
+}
+
+// TestAReloadAddsRemovesAndChangesWithoutTouchingTheRest is scenario F4.
+func TestAReloadAddsRemovesAndChangesWithoutTouchingTheRest(t *testing.T) {
+	r := newRig(t, func(_ *rig, o *sandbox.PoolOptions) { o.Size = 4 })
+	all := r.addresses()
+	r.writeConfig(all[:3]...)
+	r.start()
+	before := r.states("ACTIVE STANDBY STANDBY")
+	sessions := r.sessions(0)
+
+	r.writeConfig(all[0], all[1], all[3])
+	r.signal(syscall.SIGHUP)
+	r.eventually("the fourth node for the third", func(v *mpp.View) error {
+		if n := v.Pools[0].Nodes; n[2].Address != all[3] || n[2].State != mpp.Standby {
+			return fmt.Errorf("the third node is %s %s", n[2].Address, n[2].State)
+		}
+		return nil
+	})
+	after := r.states("ACTIVE STANDBY STANDBY")
+	for i := range 2 {
+		if !after.Pools[0].Nodes[i].Since.Equal(before.Pools[0].Nodes[i].Since) {
+			t.Errorf("%s was touched by the reload", all[i])
+		}
+	}
+	if again := r.sessions(0); again != sessions {
+		t.Errorf("the lasting connection to an unchanged node was %s before the reload and %s after", sessions, again)
+	}
+	if status, body := r.answer("ok", all[2]); status != http.StatusServiceUnavailable {
+		t.Errorf("a removed node answers %d %s", status, body)
+	}
+
+	// Another pool, beside the first.
+	config, err := os.ReadFile(r.configFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := fmt.Sprintf("\n[[pool]]\nname = \"second\"\n[pool.account]\nuser = \"mpp\"\npassword_file = %q\n[[pool.node]]\naddress = %q\ntype = \"PRIMARY\"\n",
+		filepath.Join(r.dir, "password"), all[2])
+	if err := os.WriteFile(r.configFile(), append(config, more...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.signal(syscall.SIGHUP)
+	r.eventually("a second pool", func(v *mpp.View) error {
+		if len(v.Pools) != 2 || v.Pools[1].Nodes[0].State == mpp.Unknown {
+			return fmt.Errorf("there are %d pools", len(v.Pools))
+		}
+		return nil
+	})
+	if err := os.WriteFile(r.configFile(), config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.signal(syscall.SIGHUP)
+	r.eventually("one pool again", func(v *mpp.View) error {
+		if len(v.Pools) != 1 {
+			return fmt.Errorf("there are %d pools", len(v.Pools))
+		}
+		return nil
+	})
+}
+
+// sessions lists the connection ids of MPP's account on server i that are older than a
+// login: its lasting connection.
+func (r *rig) sessions(i int) string {
+	r.t.Helper()
+	rows, err := r.pool.Servers[i].Root().QueryContext(r.t.Context(),
+		"SELECT MIN(ID) FROM information_schema.PROCESSLIST WHERE USER = 'mpp'")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer rows.Close()
+	text := ""
+	for rows.Next() {
+		if err := rows.Scan(&text); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		r.t.Fatal(err)
+	}
+	return text
+}

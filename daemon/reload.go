@@ -1,0 +1,120 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"mpp"
+	"mpp/config"
+	"mpp/journal"
+	"mpp/pool"
+)
+
+// Reload reads the configuration again and puts it in force. A configuration with a mistake
+// changes nothing: the error names every problem, and the view and an event show it.
+func (d *Daemon) Reload(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	reloading()
+	defer reloaded()
+	next, err := config.Load(d.path)
+	if err == nil {
+		err = fixed(d.config, next)
+	}
+	if err != nil {
+		return d.refuse(ctx, err)
+	}
+	before := d.config
+	// New nodes are put into the arbiters first: an observation of an unknown node is ignored.
+	if err := d.loop.ask(ctx, func(now time.Time) { d.loop.reconfigure(now, before, next) }); err != nil {
+		return err
+	}
+	if err := d.setTargets(next); err != nil {
+		_ = d.loop.ask(ctx, func(now time.Time) { d.loop.reconfigure(now, next, before) })
+		return d.refuse(ctx, err)
+	}
+	d.config = next
+	return nil
+}
+
+// fixed refuses what cannot change while the daemon runs.
+func fixed(was, is *config.Config) error {
+	for _, each := range []struct{ key, was, is string }{
+		{"state_dir", was.StateDir, is.StateDir},
+		{"run_dir", was.RunDir, is.RunDir},
+		{"api.socket", was.API.Socket, is.API.Socket},
+		{"api.listen", was.API.Listen, is.API.Listen},
+		{"agent.listen", was.Agent.Listen, is.Agent.Listen},
+		{"track_files.dir", was.TrackFiles.Dir, is.TrackFiles.Dir},
+	} {
+		if each.was != each.is {
+			return fmt.Errorf("%s: %s cannot change from %q to %q by a reload; restart mppd", is.Source, each.key, each.was, each.is)
+		}
+	}
+	return nil
+}
+
+// refuse tells that a reload was refused.
+func (d *Daemon) refuse(ctx context.Context, err error) error {
+	asked := d.loop.ask(ctx, func(now time.Time) {
+		d.loop.views.base.ConfigError = err.Error()
+		d.loop.tell(mpp.Event{
+			At: now, Kind: mpp.EventConfig, Severity: mpp.Warn, Rule: "reload",
+			Text: fmt.Sprintf("reload refused, the old configuration stays in force: %v", err),
+		})
+		d.loop.commit()
+		d.loop.renewView(now, true)
+	})
+	if asked != nil {
+		return asked
+	}
+	return err
+}
+
+// reconfigure puts a configuration in force in the loop: pools are added, changed or
+// removed; their nodes keep what is known of them.
+func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
+	gone := maps.Clone(l.arbiters)
+	l.order = l.order[:0:0]
+	for _, p := range is.Pools {
+		l.order = append(l.order, p.Name)
+		if a := gone[p.Name]; a != nil {
+			delete(gone, p.Name)
+			l.change(now, a, p)
+			continue
+		}
+		l.arbiters[p.Name] = pool.New(policyOf(p), mpp.PoolMemory{})
+	}
+	for name := range gone {
+		delete(l.arbiters, name)
+		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: name, PoolRemoved: true})
+	}
+	for _, line := range config.Diff(was, is) {
+		l.tell(mpp.Event{At: now, Kind: mpp.EventConfig, Severity: mpp.Info, Rule: "reload", Text: line})
+	}
+	l.views.base.ConfigError = ""
+	l.batch.sync = true
+	l.commit()
+	l.renewView(now, true)
+}
+
+// change gives a pool its new policy and journals which nodes are gone.
+func (l *loop) change(now time.Time, a *pool.Arbiter, p config.Pool) {
+	kept := map[string]bool{}
+	for _, n := range p.Nodes {
+		kept[n.Address] = true
+	}
+	var removed []string
+	for _, n := range a.Memory().Nodes {
+		if !kept[n.Address] {
+			removed = append(removed, n.Address)
+			delete(l.unready, n.Address)
+		}
+	}
+	if len(removed) > 0 {
+		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: p.Name, Removed: removed})
+	}
+	l.collect(a, mpp.Input{At: now, Pool: p.Name}, a.Reconfigure(now, policyOf(p)), nil)
+}

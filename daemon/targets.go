@@ -1,0 +1,186 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"mpp"
+	"mpp/checks"
+	"mpp/config"
+	"mpp/poller"
+)
+
+// probe is a node's prober with the options it was made of: a reload that leaves them as
+// they are leaves the prober, and its lasting connection, alone.
+type probe struct {
+	options checks.Options
+	prober  *checks.Prober
+}
+
+type pointKey struct{ pool, name string }
+
+type point struct {
+	options checks.CheckpointOptions
+	prober  *checks.Checkpoint
+}
+
+// setTargets makes the poller poll what c wants: probers are made for what is new or
+// changed; the rest goes on undisturbed. When a prober cannot be made, nothing changes.
+func (d *Daemon) setTargets(c *config.Config) error {
+	probes, points, err := d.proberSet(c)
+	if err != nil {
+		return err
+	}
+	var targets []poller.Target
+	var checkpoints []poller.Checkpoint
+	for _, p := range c.Pools {
+		for _, n := range p.Nodes {
+			targets = append(targets, poller.Target{
+				Node: n.Address, Pool: p.Name, Interval: p.Interval, ConfirmInterval: p.ConfirmInterval,
+				SlowInterval: p.SlowInterval, Timeout: p.Timeout, Prober: probes[n.Address].prober,
+			})
+		}
+		for _, each := range p.Checkpoints {
+			checkpoints = append(checkpoints, poller.Checkpoint{
+				Pool: p.Name, Name: each.Name, Interval: each.Interval, Timeout: each.Timeout,
+				Prober: points[pointKey{p.Name, each.Name}].prober,
+			})
+		}
+	}
+	d.poller.Set(targets, checkpoints)
+	d.probes, d.points = probes, points
+	return d.tellPoller()
+}
+
+// tellPoller repeats to the poller what it must know of each node: new targets start in the
+// normal lane and are not ACTIVE.
+func (d *Daemon) tellPoller() error {
+	return d.loop.ask(d.stopping, func(now time.Time) {
+		for _, name := range d.loop.order {
+			for _, n := range d.loop.arbiters[name].View(now).Nodes {
+				d.poller.SetActive(n.Address, n.State == mpp.Active)
+				d.poller.SetLane(n.Address, n.Lane)
+			}
+		}
+	})
+}
+
+// proberSet returns the probers for c, taking over those that stay as they are.
+func (d *Daemon) proberSet(c *config.Config) (map[string]probe, map[pointKey]point, error) {
+	probes, points := map[string]probe{}, map[pointKey]point{}
+	var failed []error
+	for _, p := range c.Pools {
+		for _, n := range p.Nodes {
+			made, err := d.probeFor(p, n)
+			if err != nil {
+				failed = append(failed, fmt.Errorf("pool %s, node %s: %w", p.Name, n.Address, err))
+				continue
+			}
+			probes[n.Address] = made
+		}
+		for _, each := range p.Checkpoints {
+			made, err := d.pointFor(p, each)
+			if err != nil {
+				failed = append(failed, fmt.Errorf("pool %s, checkpoint %s: %w", p.Name, each.Name, err))
+				continue
+			}
+			points[pointKey{p.Name, each.Name}] = made
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		d.dropNew(probes)
+		return nil, nil, err
+	}
+	return probes, points, nil
+}
+
+// dropNew closes the probers of a set that is not used after all.
+func (d *Daemon) dropNew(probes map[string]probe) {
+	for address, made := range probes {
+		if d.probes[address].prober != made.prober {
+			_ = made.prober.Close()
+		}
+	}
+}
+
+func (d *Daemon) probeFor(p config.Pool, n config.Node) (probe, error) {
+	wanted := checkOptions(p, n)
+	if old, there := d.probes[n.Address]; there && reflect.DeepEqual(old.options, wanted) {
+		return old, nil
+	}
+	o := wanted
+	o.Watcher = d.watcher
+	o.Hangup = func() { d.poller.PollNow(n.Address) }
+	o.PoolServer = func(id uint32, uuid string) bool { return d.poolHas(p.Name, id, uuid) }
+	prober, err := checks.New(o)
+	if err != nil {
+		return probe{}, err
+	}
+	return probe{wanted, prober}, nil
+}
+
+// poolHas tells whether a server is one of a pool's nodes, by what they said of themselves.
+func (d *Daemon) poolHas(pool string, id uint32, uuid string) bool {
+	v := d.loop.views.current.Load()
+	for i := range v.Pools {
+		if v.Pools[i].Name != pool {
+			continue
+		}
+		for j := range v.Pools[i].Nodes {
+			o := v.Pools[i].Nodes[j].Observation
+			if o != nil && ((uuid != "" && o.Server.UUID == uuid) || (uuid == "" && id != 0 && o.Server.ID == id)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkOptions maps a node's configuration to the options of its prober.
+func checkOptions(p config.Pool, n config.Node) checks.Options {
+	c := p.Checks
+	o := checks.Default()
+	o.Address, o.User, o.Password = n.Address, n.Account.User, n.Account.Password.Reveal()
+	o.ExtraPort = uint16(n.ExtraPort)
+	o.TLS = checks.TLS{Mode: checks.TLSMode(n.TLS.Mode), CA: n.TLS.CA, Cert: n.TLS.Cert, Key: n.TLS.Key, ServerName: n.TLS.ServerName}
+	o.ConnectLimit, o.LoginInterval = c.Connect.Timeout, p.LoginInterval
+	o.Privilege, o.PrivilegeInterval, o.PrivilegeFailover = c.Privilege.Enabled, c.Privilege.Interval, c.Privilege.ForFailover
+	o.Query, o.QuerySQL, o.QueryLimit = c.Query.Enabled, c.Query.SQL, c.Query.Timeout
+	o.Replication, o.ReplicationLimit = c.Replication.Enabled, c.Replication.Timeout
+	o.ReplicaExpected, o.SourceUnreachableCritical = c.Replication.Expected, c.Replication.SourceUnreachableCritical
+	if c.Replication.SourceInPool {
+		for _, each := range p.Nodes {
+			o.PoolNodes = append(o.PoolNodes, each.Address)
+		}
+	}
+	o.Lag, o.HeartbeatTable, o.HeartbeatLimit = c.Lag.Enabled, c.Lag.HeartbeatTable, c.Lag.Timeout
+	o.LagThresholds = checks.Thresholds{Info: c.Lag.Info, Warn: c.Lag.Warn, Critical: c.Lag.Critical, Fail: c.Lag.Fail}
+	o.IgnoreConfiguredDelay = c.Lag.IgnoreConfiguredDelay
+	o.Write, o.WriteLimit, o.WriteCreate = c.Write.Enabled, c.Write.Timeout, c.Write.CreateTable
+	if c.Write.Enabled {
+		o.HeartbeatTable = c.Write.Table
+	}
+	o.Cluster, o.ClusterExpected, o.ClusterLimit = c.Cluster.Enabled, c.Cluster.Expected, c.Cluster.Timeout
+	o.Identity = c.Identity.Enabled
+	for _, each := range c.Custom {
+		o.Custom = append(o.Custom, checks.Custom{
+			Name: each.Name, SQL: each.SQL, Expect: each.Expect, Compare: checks.Compare(each.Compare),
+			Class: each.Class, Status: each.Status, Limit: each.Timeout,
+		})
+	}
+	return o
+}
+
+func (d *Daemon) pointFor(p config.Pool, c config.Checkpoint) (point, error) {
+	o := checks.CheckpointOptions{Name: c.Name, Kind: string(c.Kind), Address: target(c), Limit: c.Timeout, ExpectStatus: c.ExpectStatus}
+	if old, there := d.points[pointKey{p.Name, c.Name}]; there && old.options == o {
+		return old, nil
+	}
+	made, err := checks.NewCheckpoint(o)
+	if err != nil {
+		return point{}, err
+	}
+	return point{o, made}, nil
+}
