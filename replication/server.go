@@ -63,6 +63,9 @@ func (d *Dialect) NewServerReader(now time.Time) *ServerReader {
 	return r
 }
 
+// StartedAt is when the server started, to the second; zero means unknown.
+func (r *ServerReader) StartedAt() time.Time { return r.last.StartedAt }
+
 // Read reads the only row. The server it returns shares its texts with the last one where
 // nothing changed.
 func (r *ServerReader) Read(rows driver.Rows) (mpp.Server, error) {

@@ -15,13 +15,13 @@ type Session struct {
 	Waiting int64
 }
 
-// SessionSQL asks what a session is doing; its row is for ReadSession. clientPort is the
-// local port of the connection: together with the id it makes sure that another session
-// which got the same id after a restart is not taken for it.
-func SessionSQL(id uint32, clientPort uint16) string {
+// SessionSQL asks what a session of the asking account is doing; its row is for ReadSession. An
+// id is given out again after a restart, so the caller must know that there was none; and only a
+// session of the same account is ever found, whatever the account may see.
+func SessionSQL(id uint32) string {
 	return fmt.Sprintf("SELECT COMMAND, STATE, (SELECT COUNT(*) FROM information_schema.PROCESSLIST"+
 		" WHERE STATE LIKE 'Waiting for someone to free space%%')"+
-		" FROM information_schema.PROCESSLIST WHERE ID = %d AND HOST LIKE '%%:%d'", id, clientPort)
+		" FROM information_schema.PROCESSLIST WHERE ID = %d AND USER = SUBSTRING_INDEX(USER(), '@', 1)", id)
 }
 
 // ReadSession reads the row of SessionSQL; no row means that the session is gone.
