@@ -60,12 +60,13 @@ func (c *Client) Events(ctx context.Context, q EventQuery) ([]mpp.Event, error) 
 const maxLine = 1 << 20
 
 // Stream calls each for every event that q selects, as they happen, until ctx ends, each
-// fails or the connection breaks; it never returns nil. With After, Since or Limit 0 it
-// begins with what happens next; with After set, with the kept events above it. Limit is
-// not used. An error that wraps ErrCutOff can be mended by asking again after the last Seq.
+// fails or the connection breaks; it never returns nil. It begins with the kept events above
+// After, so 0 gives all of them first; Limit is not used. An error that wraps ErrCutOff can
+// be mended by asking again after the last Seq.
 func (c *Client) Stream(ctx context.Context, q EventQuery, each func(mpp.Event) error) error {
 	v := q.values()
 	v.Del("limit")
+	v.Set("after", strconv.FormatUint(q.After, 10))
 	response, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/events?" + v.Encode(), accept: "text/event-stream"})
 	if err != nil {
 		return err
