@@ -1,0 +1,154 @@
+package config
+
+import (
+	"path/filepath"
+	"time"
+
+	"mpp"
+)
+
+// The defaults that depend on others; settle applies them.
+const (
+	defaultTimeout         = 800 * time.Millisecond
+	defaultConfirmInterval = 100 * time.Millisecond
+	defaultSlowInterval    = 5 * time.Second
+	defaultStaleAfter      = 5 * time.Second
+	defaultUser            = "mpp"
+	socketName             = "mppd.sock"
+)
+
+// Default returns a complete configuration without pools. A pool starts as a copy of its
+// Defaults.
+func Default() *Config {
+	return &Config{
+		StateDir: "/var/lib/mpp",
+		RunDir:   "/run/mpp",
+		Log:      Log{Level: "info", Format: "auto"},
+		API:      API{Socket: filepath.Join("/run/mpp", socketName), SocketMode: 0o660},
+		Journal:  Journal{MaxSize: 256 * mib, EventsKept: 1000, History: 15 * time.Minute},
+		Defaults: defaultPool(),
+		at:       origins{},
+	}
+}
+
+func defaultPool() Pool {
+	p := Pool{
+		Logic:           mpp.LogicFailover,
+		Engine:          mpp.EngineNone,
+		Readers:         mpp.ReadersStandby,
+		Interval:        time.Second,
+		Timeout:         defaultTimeout,
+		ConfirmInterval: defaultConfirmInterval,
+		SlowInterval:    defaultSlowInterval,
+		LoginInterval:   5 * time.Second,
+		StaleAfter:      defaultStaleAfter,
+		WhenStale:       mpp.StaleDown,
+		Ladder:          Ladder{InfoAfter: 1, WarnAfter: 2, CriticalAfter: 3, FailAfter: 4},
+		NodeSettings:    NodeSettings{TLS: TLS{Mode: TLSPreferred}},
+		Checks: Checks{
+			Privilege:   PrivilegeCheck{Enabled: true, Interval: time.Minute},
+			Query:       QueryCheck{Enabled: true, SQL: "SELECT 1"},
+			Replication: ReplicationCheck{Enabled: true, Expected: true, SourceUnreachableCritical: time.Minute, SourceInPool: true},
+			Lag: LagCheck{
+				Enabled: true,
+				Info:    5 * time.Second, Warn: 30 * time.Second, Critical: 2 * time.Minute, Fail: 10 * time.Minute,
+			},
+			Write:    WriteCheck{Timeout: time.Second, Table: "mpp.heartbeat", CreateTable: true},
+			Identity: IdentityCheck{Enabled: true},
+			Cluster:  ClusterCheck{Enabled: true},
+		},
+		at: origins{},
+	}
+	p.settle()
+	return p
+}
+
+func defaultNode() Node { return Node{Type: mpp.Secondary, at: origins{}} }
+
+func defaultCheckpoint() Checkpoint {
+	return Checkpoint{Kind: CheckpointTCP, Interval: 5 * time.Second, Timeout: defaultTimeout, at: origins{}}
+}
+
+func defaultCustom() CustomCheck {
+	return CustomCheck{Compare: "=", Status: mpp.Fail, Class: mpp.Reach, Timeout: defaultTimeout, at: origins{}}
+}
+
+// settle fills in the defaults that depend on other keys.
+func (c *Config) settle() {
+	if !c.at.has("api.socket") {
+		c.API.Socket = filepath.Join(c.RunDir, socketName)
+	}
+}
+
+// settle fills in the defaults that depend on other keys.
+func (p *Pool) settle() {
+	if !p.at.has("timeout") {
+		p.Timeout = min(defaultTimeout, p.Interval*4/5)
+	}
+	if !p.at.has("confirm_interval") {
+		p.ConfirmInterval = min(defaultConfirmInterval, p.Interval)
+	}
+	if !p.at.has("slow_interval") {
+		p.SlowInterval = max(defaultSlowInterval, p.Interval)
+	}
+	if !p.at.has("stale_after") {
+		p.StaleAfter = max(defaultStaleAfter, 5*p.Interval)
+	}
+	p.settleChecks()
+}
+
+func (p *Pool) settleChecks() {
+	c, failover := &p.Checks, p.Logic == mpp.LogicFailover
+	for path, on := range map[string]*bool{
+		"checks.replication.enabled":        &c.Replication.Enabled,
+		"checks.replication.expected":       &c.Replication.Expected,
+		"checks.replication.source_in_pool": &c.Replication.SourceInPool,
+		"checks.lag.enabled":                &c.Lag.Enabled,
+	} {
+		if !p.at.has(path) {
+			*on = failover
+		}
+	}
+	if !p.at.has("checks.cluster.expected") {
+		c.Cluster.Expected = !failover
+	}
+	for path, limit := range c.limits() {
+		if !p.at.has(path) {
+			*limit = p.Timeout
+		}
+	}
+	if c.Write.Enabled && !p.at.has("checks.lag.heartbeat_table") {
+		c.Lag.HeartbeatTable = c.Write.Table
+	}
+	for i := range c.Custom {
+		if !c.Custom[i].at.has("timeout") {
+			c.Custom[i].Timeout = p.Timeout
+		}
+	}
+}
+
+// limits are the limits of checks that are part of a poll.
+func (c *Checks) limits() map[string]*time.Duration {
+	return map[string]*time.Duration{
+		"checks.connect.timeout":     &c.Connect.Timeout,
+		"checks.query.timeout":       &c.Query.Timeout,
+		"checks.replication.timeout": &c.Replication.Timeout,
+		"checks.lag.timeout":         &c.Lag.Timeout,
+		"checks.cluster.timeout":     &c.Cluster.Timeout,
+	}
+}
+
+// settle fills in the defaults that depend on other keys.
+func (c *Checkpoint) settle() {
+	if !c.at.has("timeout") {
+		c.Timeout = min(defaultTimeout, c.Interval*4/5)
+	}
+	if c.Name == "" && !c.at.has("name") {
+		c.Name = c.ownName()
+	}
+}
+
+func (o origins) has(path string) bool {
+	_, ok := o[path]
+	return ok
+}

@@ -1,0 +1,164 @@
+package config
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+//go:embed reference.md
+var referenceHead string
+
+// Reference returns docs/configuration.md, made from the tables of keys.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString(referenceHead)
+	top, pool, node, point, custom := Default(), defaultPool(), defaultNode(), defaultCheckpoint(), defaultCustom()
+
+	b.WriteString("\n## The daemon\n")
+	printTables(&b, "", topRows(), topTables(), top)
+
+	b.WriteString("\n## Pools\n")
+	printTables(&b, "pool", append([]row[Pool]{poolNameRow()}, poolRows()...), poolTables(), &pool)
+
+	printHeading(&b, "##", "Nodes: `[[pool.node]]`", "The nodes of the `[[pool]]` above, in the order in which they take over. A node also takes `extra_port` and, as `[pool.node.account]` and `[pool.node.tls]`, the keys of `[pool.account]` and `[pool.tls]`.")
+	printRows(&b, nodeRows()[:len(nodeRows())-len(settingsRows())], "", &node)
+
+	printHeading(&b, "##", "Checkpoints: `[[pool.checkpoint]]`", "Things outside the pool that show whether this poller itself is cut off. `[[defaults.checkpoint]]` sets them for every pool that has none of its own.")
+	printRows(&b, checkpointRows(), "", &point)
+
+	printHeading(&b, "##", "Checks of your own: `[[pool.checks.custom]]`", "A statement whose answer is compared. `[[defaults.checks.custom]]` sets them for every pool that has none of its own.")
+	printRows(&b, customRows(), "", &custom)
+
+	printHeading(&b, "##", "Every key with its default", "A line that is commented out has no default, or one that depends on other keys: it shows an example.")
+	fmt.Fprintf(&b, "```toml\n%s```\n", Sample())
+	return b.String()
+}
+
+func printHeading(b *strings.Builder, level, title, doc string) {
+	fmt.Fprintf(b, "\n%s %s\n\n%s\n\n", level, title, doc)
+}
+
+// printTables writes a heading and a table for each table of a section.
+func printTables[T any](b *strings.Builder, section string, rows []row[T], tables []table, of *T) {
+	for _, t := range tables {
+		title := "`[" + join(section, t.path) + "]`"
+		switch {
+		case t.path == "" && section == "":
+			title = "Top of the file"
+		case t.path == "":
+			title = "`[[" + section + "]]` and `[defaults]`"
+		case section == "pool":
+			title += " and `[" + join("defaults", t.path) + "]`"
+		}
+		printHeading(b, "###", title, t.doc)
+		printRows(b, rows, t.path, of)
+	}
+}
+
+// inTable picks the rows that stand directly in a table.
+func inTable[T any](rows []row[T], path string) []row[T] {
+	var in []row[T]
+	for _, r := range rows {
+		if r.table() == path {
+			in = append(in, r)
+		}
+	}
+	return in
+}
+
+// table is the table that a row stands in, name its name there.
+func (r row[T]) table() string { return r.path[:max(0, strings.LastIndexByte(r.path, '.'))] }
+func (r row[T]) name() string  { return strings.TrimPrefix(r.path[len(r.table()):], ".") }
+
+func printRows[T any](b *strings.Builder, rows []row[T], path string, of *T) {
+	b.WriteString("| key | value | default | allowed | what it does |\n| --- | --- | --- | --- | --- |\n")
+	for _, r := range inTable(rows, path) {
+		v := r.bind(of)
+		doc := r.doc
+		if r.restart {
+			doc += " A change takes effect after a restart."
+		}
+		if r.example != "" {
+			doc += " Example: `" + r.example + "`."
+		}
+		cells := []string{"`" + r.name() + "`", v.kind(), r.defaultText(v), v.allowed(), doc}
+		for i := range cells {
+			cells[i] = strings.ReplaceAll(cells[i], "|", `\|`)
+		}
+		fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
+	}
+}
+
+// defaultText says in Markdown what the default is.
+func (r row[T]) defaultText(v value) string {
+	switch {
+	case r.usually != "":
+		return r.usually
+	case v.toml() == `""`:
+		return "none"
+	default:
+		return "`" + v.toml() + "`"
+	}
+}
+
+// Sample returns a whole configuration as TOML, with every key.
+func Sample() string {
+	var b strings.Builder
+	top, pool, node, point, custom := Default(), defaultPool(), defaultNode(), defaultCheckpoint(), defaultCustom()
+	sampleTables(&b, "", topRows(), topTables(), top)
+	sampleTables(&b, "defaults", poolRows(), poolTables(), &pool)
+	b.WriteString(samplePool)
+	sampleRows(&b, without(nodeRows()[:len(nodeRows())-len(settingsRows())], "address"), &node)
+	b.WriteString("\n[[pool.checkpoint]]\nring = \"edge\"\naddress = \"192.0.2.1:22\"\n")
+	sampleRows(&b, without(checkpointRows(), "ring", "address"), &point)
+	b.WriteString("\n[[pool.checks.custom]]\nname = \"orders_fresh\"\nsql = \"SELECT COUNT(*) FROM shop.orders WHERE created > NOW() - INTERVAL 1 HOUR\"\nexpect = \"0\"\n")
+	sampleRows(&b, without(customRows(), "name", "sql", "expect"), &custom)
+	return b.String()
+}
+
+// samplePool is what a sample must set for lack of defaults.
+const samplePool = `
+[[pool]]
+name = "orders"
+
+[pool.account]
+user = "mpp"
+password_file = "/etc/mpp/password"
+
+[[pool.node]]
+address = "10.0.0.1:3306"
+type = "PRIMARY"
+
+[[pool.node]]
+address = "10.0.0.2:3306"
+`
+
+// without drops rows by path.
+func without[T any](rows []row[T], drop ...string) []row[T] {
+	return slices.DeleteFunc(rows, func(r row[T]) bool { return slices.Contains(drop, r.path) })
+}
+
+func sampleTables[T any](b *strings.Builder, section string, rows []row[T], tables []table, of *T) {
+	for _, t := range tables {
+		if name := join(section, t.path); name != "" {
+			fmt.Fprintf(b, "\n[%s]\n", name)
+		}
+		sampleRows(b, inTable(rows, t.path), of)
+	}
+}
+
+// sampleRows writes one line a key.
+func sampleRows[T any](b *strings.Builder, rows []row[T], of *T) {
+	for _, r := range rows {
+		switch text := r.bind(of).toml(); {
+		case r.example != "" && (r.usually != "" || text == `""`):
+			fmt.Fprintf(b, "#%s = %s\n", r.name(), r.example)
+		case r.usually != "":
+			fmt.Fprintf(b, "#%s = %s\n", r.name(), text)
+		default:
+			fmt.Fprintf(b, "%s = %s\n", r.name(), text)
+		}
+	}
+}
