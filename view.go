@@ -69,15 +69,26 @@ type PoolView struct {
 	// Message is one line: the worst thing to know about the pool now.
 	Message string `json:"message,omitempty"`
 	// Active is the address of the ACTIVE node of a failover pool, empty for none.
-	Active      string           `json:"active,omitempty"`
-	Maintenance Maintenance      `json:"maintenance,omitzero"`
-	Readers     Readers          `json:"readers"`
-	StaleAfter  time.Duration    `json:"stale_after_ns"`
-	WhenStale   WhenStale        `json:"when_stale"`
-	Interval    time.Duration    `json:"interval_ns"`
+	Active      string        `json:"active,omitempty"`
+	Maintenance Maintenance   `json:"maintenance,omitzero"`
+	Readers     Readers       `json:"readers"`
+	StaleAfter  time.Duration `json:"stale_after_ns"`
+	WhenStale   WhenStale     `json:"when_stale"`
+	Interval    time.Duration `json:"interval_ns"`
+	// Policy is the rest of the pool's rules, so that a recording can be replayed under them.
+	Policy      PolicyView       `json:"policy"`
 	Problems    []Problem        `json:"problems"`
 	Nodes       []NodeView       `json:"nodes"`
 	Checkpoints []CheckpointView `json:"checkpoints"`
+}
+
+// PolicyView shows the rules of a pool.
+type PolicyView struct {
+	// Ladder holds the numbers of errors for INFO, WARN, CRITICAL and FAIL.
+	Ladder          [4]int `json:"ladder"`
+	HostileTakeover bool   `json:"hostile_takeover"`
+	// AutoRecover is 0 when a FAIL node is taken back by command only.
+	AutoRecover time.Duration `json:"auto_recover_ns"`
 }
 
 // Problem is something that an operator should mend, from the catalogue in package pool.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"mpp"
+	"mpp/state"
 )
 
 // View shows the pool at now. It shares the observations with the arbiter; they are never
@@ -13,7 +14,7 @@ func (a *Arbiter) View(now time.Time) mpp.PoolView {
 	v := mpp.PoolView{
 		Name: a.policy.Name, Logic: a.policy.Logic, Engine: a.policy.Engine, Trouble: a.head.Trouble,
 		Maintenance: a.head.Maintenance, Readers: a.policy.Readers, Interval: a.policy.Interval,
-		StaleAfter: a.policy.StaleAfter, WhenStale: a.policy.WhenStale,
+		StaleAfter: a.policy.StaleAfter, WhenStale: a.policy.WhenStale, Policy: a.policy.view(),
 		Nodes: make([]mpp.NodeView, 0, len(a.nodes)), Checkpoints: make([]mpp.CheckpointView, 0, len(a.points)),
 	}
 	if a.head.CutOff {
@@ -37,6 +38,31 @@ func (a *Arbiter) View(now time.Time) mpp.PoolView {
 	v.Problems = a.problems(now)
 	v.Message = a.message(&v)
 	return v
+}
+
+// view shows the rules.
+func (p *Policy) view() mpp.PolicyView {
+	return mpp.PolicyView{
+		Ladder:          [4]int{p.Ladder.Info, p.Ladder.Warn, p.Ladder.Critical, p.Ladder.Fail},
+		HostileTakeover: p.HostileTakeover, AutoRecover: p.AutoRecover,
+	}
+}
+
+// PolicyOf makes the policy of a pool from its view, as `mpp replay` needs it.
+func PolicyOf(v *mpp.PoolView) Policy {
+	l := v.Policy.Ladder
+	p := Policy{
+		Name: v.Name, Logic: v.Logic, Engine: v.Engine, Readers: v.Readers, Interval: v.Interval,
+		StaleAfter: v.StaleAfter, WhenStale: v.WhenStale, HostileTakeover: v.Policy.HostileTakeover,
+		AutoRecover: v.Policy.AutoRecover, Ladder: state.Ladder{Info: l[0], Warn: l[1], Critical: l[2], Fail: l[3]},
+	}
+	for _, n := range v.Nodes {
+		p.Nodes = append(p.Nodes, NodePolicy{Address: n.Address, Name: n.Name, Type: n.Type, NoPromote: n.NoPromote})
+	}
+	for _, c := range v.Checkpoints {
+		p.Checkpoints = append(p.Checkpoints, CheckpointPolicy{Name: c.Name, Ring: c.Ring, Kind: c.Kind, Address: c.Address})
+	}
+	return p
 }
 
 // reads reports whether a node of that evaluation serves readers.
