@@ -1,0 +1,20 @@
+// Command mpp is the DBA's command line: it asks mppd how the pools are and tells it what to
+// do. Everything is in package cli.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"mpp/cli"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return cli.Run(ctx, cli.OS(), os.Args[1:])
+}
