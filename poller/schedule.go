@@ -83,7 +83,7 @@ func (g grid) next(start time.Time, t timing, lane mpp.Lane) time.Time {
 // spread returns a moment soon after now: polls of n nodes are spread over a few
 // milliseconds each, and over no more than an interval.
 func (g grid) spread(now time.Time, n int, interval time.Duration) time.Time {
-	window := min(interval, time.Duration(n)*startSpacing)
+	window := min(interval, time.Duration(max(n, 1))*startSpacing)
 	return now.Add(time.Duration(g.hash % uint64(window)))
 }
 

@@ -20,9 +20,9 @@ func (p *Poller) Set(targets []Target, checkpoints []Checkpoint) {
 	stopped := p.stopped
 	if !stopped {
 		p.begin()
+		p.shared.crowd.Store(int64(len(targets) + len(checkpoints)))
 		p.setNodes(targets)
 		p.setCheckpoints(checkpoints)
-		p.shared.crowd.Store(int64(len(p.nodes) + len(p.checkpoints)))
 	}
 	p.mu.Unlock()
 	if !stopped {
@@ -168,8 +168,10 @@ func (p *Poller) checkpointJob(c Checkpoint) job[mpp.CheckpointResult] {
 		run:    func(ctx context.Context, _ mpp.Ask) mpp.CheckpointResult { return c.Prober.Try(ctx) },
 		failed: func(r *mpp.CheckpointResult) bool { return !r.Reached },
 		overdue: func(at time.Time, took time.Duration) mpp.CheckpointResult {
-			return mpp.CheckpointResult{Name: c.Name, At: at, Took: took,
-				Message: fmt.Sprintf("try did not return in time: no answer within %s", took.Round(time.Millisecond))}
+			return mpp.CheckpointResult{
+				Name: c.Name, At: at, Took: took,
+				Message: fmt.Sprintf("try did not return in time: no answer within %s", took.Round(time.Millisecond)),
+			}
 		},
 		seen:   func(r mpp.CheckpointResult) { p.options.CheckpointSeen(c.Pool, r) },
 		close:  func() error { return nil },
