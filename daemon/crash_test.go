@@ -108,7 +108,7 @@ func (r *rig) watchThenKill(d time.Duration) *mpp.View {
 // that was entered later.
 func (r *rig) journalKnows(shown *mpp.View) {
 	r.t.Helper()
-	restored, err := journal.Peek(r.stateDir())
+	restored, err := journal.Peek(r.stateDir(), journal.Options{})
 	if err != nil {
 		r.t.Fatal(err)
 	}

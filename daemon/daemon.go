@@ -83,7 +83,7 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 	now := time.Now()
 	l := &loop{
 		inbox: make(chan message, inboxSize), arbiters: map[string]*pool.Arbiter{}, journal: d.journal,
-		ring:    journal.NewRing(journal.RingOptions{Keep: c.Journal.History}),
+		ring:    journal.NewRing(journal.RingOptions{Window: c.Journal.History}),
 		events:  newEventLog(c.Journal.EventsKept, restored.Events, restored.NextEventSeq),
 		views:   newViewStore(mpp.View{Version: mpp.Version, Started: now, At: now, Config: d.path}),
 		unready: map[string]bool{}, alive: func(time.Time) {}, note: d.logEvent,
@@ -149,24 +149,36 @@ func (d *Daemon) Run(ctx context.Context) error {
 	var wait sync.WaitGroup
 	d.loop.alive = services.notify.alive
 	wait.Go(func() { d.loop.run(looping) })
-	if err := d.setTargets(d.config); err != nil {
+	services.run()
+	if err := d.watch(d.config); err != nil {
+		services.stop()
 		stopLoop()
 		wait.Wait()
-		return errors.Join(err, services.stop(), d.close())
+		return errors.Join(err, d.close())
 	}
-	services.run()
 	d.log.Info().Str("config", d.path).Int("pools", len(d.config.Pools)).Msg("mppd " + mpp.Version + " runs")
 
 	<-ctx.Done()
 	services.notify.stopping()
 	stopping, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
-	failed := []error{d.poller.Stop(stopping), services.stop()}
+	failed := []error{d.poller.Stop(stopping)}
+	services.stop()
 	stopLoop()
 	wait.Wait()
 	failed = append(failed, d.close())
 	d.log.Info().Msg("mppd stopped")
 	return errors.Join(failed...)
+}
+
+// watch makes the poller poll what c wants, and tells it what it must know of each node.
+func (d *Daemon) watch(c *config.Config) error {
+	if err := d.setTargets(c); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	return d.tellPoller(ctx)
 }
 
 // close gives back what New took.

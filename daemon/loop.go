@@ -93,7 +93,10 @@ type pendingReply struct {
 func (l *loop) run(ctx context.Context) {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
-	l.renewView(time.Now(), true)
+	l.commit() // what New had to tell
+	l.lastMark = time.Now()
+	l.ring.Mark(l.lastMark, l.memories())
+	l.renewView(l.lastMark, true)
 	for {
 		select {
 		case <-ctx.Done():
@@ -337,7 +340,7 @@ func (l *loop) ask(ctx context.Context, f func(now time.Time)) error {
 
 // record writes the ring since from.
 func (l *loop) record(from time.Time, w io.Writer) error {
-	if err := l.ring.Replay(from, w); err != nil {
+	if err := l.ring.Replay(journal.Query{From: from}, w); err != nil {
 		return fmt.Errorf("write recording: %w", err)
 	}
 	return nil

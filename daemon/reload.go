@@ -31,7 +31,7 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	if err := d.loop.ask(ctx, func(now time.Time) { d.loop.reconfigure(now, before, next) }); err != nil {
 		return err
 	}
-	if err := d.setTargets(next); err != nil {
+	if err := d.watch(next); err != nil {
 		_ = d.loop.ask(ctx, func(now time.Time) { d.loop.reconfigure(now, next, before) })
 		return d.refuse(ctx, err)
 	}
@@ -97,6 +97,7 @@ func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
 	l.views.base.ConfigError = ""
 	l.batch.sync = true
 	l.commit()
+	l.ring.Mark(now, l.memories())
 	l.renewView(now, true)
 }
 

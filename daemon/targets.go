@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -51,13 +52,13 @@ func (d *Daemon) setTargets(c *config.Config) error {
 	}
 	d.poller.Set(targets, checkpoints)
 	d.probes, d.points = probes, points
-	return d.tellPoller()
+	return nil
 }
 
 // tellPoller repeats to the poller what it must know of each node: new targets start in the
 // normal lane and are not ACTIVE.
-func (d *Daemon) tellPoller() error {
-	return d.loop.ask(d.stopping, func(now time.Time) {
+func (d *Daemon) tellPoller(ctx context.Context) error {
+	return d.loop.ask(ctx, func(now time.Time) {
 		for _, name := range d.loop.order {
 			for _, n := range d.loop.arbiters[name].View(now).Nodes {
 				d.poller.SetActive(n.Address, n.State == mpp.Active)
@@ -174,8 +175,11 @@ func checkOptions(p config.Pool, n config.Node) checks.Options {
 }
 
 func (d *Daemon) pointFor(p config.Pool, c config.Checkpoint) (point, error) {
-	o := checks.CheckpointOptions{Name: c.Name, Kind: string(c.Kind), Address: target(c), Limit: c.Timeout, ExpectStatus: c.ExpectStatus}
-	if old, there := d.points[pointKey{p.Name, c.Name}]; there && old.options == o {
+	o := checks.CheckpointOptions{Name: c.Name, Kind: checks.CheckpointKind(c.Kind), Address: target(c), Limit: c.Timeout, Statuses: c.ExpectStatus}
+	if c.Kind == config.CheckpointMySQL {
+		o.User, o.Password = p.Account.User, p.Account.Password.Reveal()
+	}
+	if old, there := d.points[pointKey{p.Name, c.Name}]; there && reflect.DeepEqual(old.options, o) {
 		return old, nil
 	}
 	made, err := checks.NewCheckpoint(o)

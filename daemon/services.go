@@ -1,0 +1,102 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"mpp"
+	"mpp/publish/api"
+)
+
+// heartbeatEvery is how often files are renewed even when nothing has changed: their readers
+// must be able to tell a quiet daemon from a dead one.
+const heartbeatEvery = time.Second
+
+// sink is something that is shown every new view: state files, track files, systemd. It must
+// return soon; a slow one delays the other sinks, and nothing else.
+type sink func(v *mpp.View)
+
+// services are the parts that show the view to the outside.
+type services struct {
+	d      *Daemon
+	notify *notify
+	sinks  []sink
+	// stops undoes what was started, last first.
+	stops  []func(context.Context)
+	cancel context.CancelFunc
+	wait   sync.WaitGroup
+}
+
+// startServices opens everything that may fail at the start: files, sockets, ports.
+func (d *Daemon) startServices() (*services, error) {
+	s := &services{d: d, notify: newNotify()}
+	if err := os.MkdirAll(d.config.RunDir, 0o755); err != nil {
+		return nil, fmt.Errorf("make run_dir: %w", err)
+	}
+	for _, start := range []func() error{s.startAPI} {
+		if err := start(); err != nil {
+			s.stop()
+			return nil, err
+		}
+	}
+	s.sinks = append(s.sinks, s.notify.shows)
+	return s, nil
+}
+
+func (s *services) startAPI() error {
+	c := s.d.config.API
+	server, err := api.New(api.Options{
+		Source: source{s.d}, Socket: c.Socket, SocketMode: c.SocketMode, SocketGroup: c.SocketGroup,
+		Listen: c.Listen, Token: c.Token.Reveal(), Log: s.d.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := server.Start(); err != nil {
+		return err
+	}
+	s.stops = append(s.stops, server.Stop)
+	return nil
+}
+
+// run starts to show views to the sinks.
+func (s *services) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.wait.Go(func() { s.show(ctx) })
+}
+
+// show gives every new view to the sinks, and the present one again with each heartbeat.
+func (s *services) show(ctx context.Context) {
+	heartbeat := time.NewTicker(heartbeatEvery)
+	defer heartbeat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.d.loop.views.changed:
+		case <-heartbeat.C:
+		}
+		v := s.d.loop.views.current.Load()
+		for _, each := range s.sinks {
+			each(v)
+		}
+	}
+}
+
+// stop ends everything, last started first, each step within its limit.
+func (s *services) stop() {
+	if s.cancel != nil {
+		s.cancel()
+		s.wait.Wait()
+	}
+	for i := len(s.stops) - 1; i >= 0; i-- {
+		ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+		s.stops[i](ctx)
+		cancel()
+	}
+	s.stops = nil
+}
