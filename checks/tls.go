@@ -34,6 +34,8 @@ type TLS struct {
 	// Cert and Key are files with this client's own certificate; empty means none.
 	Cert string
 	Key  string
+	// ServerName is the name that the certificate must have; empty means the node's host.
+	ServerName string
 }
 
 // config makes the driver's configuration; nil means no TLS. address is the node's.
@@ -41,6 +43,9 @@ func (t TLS) config(address string) (*tls.Config, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("configure TLS: %w", err)
+	}
+	if t.ServerName != "" {
+		host = t.ServerName
 	}
 	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
 	if t.CA != "" {
