@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -53,6 +54,9 @@ type HeldError struct {
 	Dir string
 	// Holder is who has the lease; a zero PID means that it has not written its name.
 	Holder Holder
+	// Gone says that no process of that number is seen here: what is written may be of an
+	// earlier holder, or the holder runs in a container.
+	Gone bool
 }
 
 // Error names the holder and says what to do.
@@ -61,6 +65,9 @@ func (e *HeldError) Error() string {
 	if e.Holder.PID != 0 {
 		who = fmt.Sprintf("by process %d on host %s since %s",
 			e.Holder.PID, e.Holder.Host, e.Holder.Since.Format(time.RFC3339))
+	}
+	if e.Gone {
+		who += " (as its lease file says; no such process is seen here)"
 	}
 	return fmt.Sprintf("acquire lease: state directory %s is in use %s: stop that one first, or configure another state directory for this one",
 		e.Dir, who)
@@ -107,7 +114,8 @@ func lock(dir string) (*os.File, error) {
 		}
 		err = flock(f)
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			held := &HeldError{Dir: dir, Holder: awaitHolder(f)}
+			held := &HeldError{Dir: dir}
+			held.Holder, held.Gone = awaitHolder(f)
 			_ = f.Close() // only read
 			return nil, held
 		}
@@ -144,14 +152,14 @@ func same(f *os.File, path string) bool {
 
 // awaitHolder reads who holds the lock. A holder that has just got it may not have written
 // its name yet, and what an earlier one left is not to be told: it is given a moment.
-func awaitHolder(f *os.File) Holder {
+func awaitHolder(f *os.File) (h Holder, gone bool) {
 	for try := 0; ; try++ {
 		h, err := readHolder(f)
 		if err == nil && h.alive() {
-			return h
+			return h, false
 		}
 		if try == 25 {
-			return Holder{}
+			return h, h.PID != 0
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -197,22 +205,34 @@ func (l *Lease) begin() error {
 	}
 	l.note = note
 	l.holder = Holder{PID: os.Getpid(), Host: host, Since: now, Epoch: epoch}
-	if err := writeEpoch(l.dir, epoch); err != nil {
+	if err := l.writeHolder(l.holder); err != nil {
 		return err
 	}
-	return l.writeHolder(l.holder)
+	err = writeEpoch(l.dir, epoch)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		// The lease file has it; a full disk must not keep the daemon from starting.
+		l.note = fmt.Sprintf("%s could not be written (%v); epoch %d is kept in %s alone", epochName, err, epoch, lockName)
+		return nil
+	}
+	return err
 }
+
+// holderSize is what a holder is padded to: one disk sector, written in place, so that it
+// needs no room on a full disk and is never half there.
+const holderSize = 512
 
 func (l *Lease) writeHolder(h Holder) error {
 	text, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	text = append(text, '\n')
-	if err := l.file.Truncate(0); err != nil {
+	if pad := holderSize - 1 - len(text); pad > 0 {
+		text = append(text, strings.Repeat(" ", pad)...)
+	}
+	if _, err := l.file.WriteAt(append(text, '\n'), 0); err != nil {
 		return err
 	}
-	if _, err := l.file.WriteAt(text, 0); err != nil {
+	if err := l.file.Truncate(int64(len(text)) + 1); err != nil {
 		return err
 	}
 	return l.file.Sync()
