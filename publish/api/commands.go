@@ -168,7 +168,8 @@ func (s *Server) getRecord(w http.ResponseWriter, r *http.Request) error {
 		return err
 	case err != nil:
 		s.o.Log.Warn().Err(err).Msg("a record was cut off")
-		panic(http.ErrAbortHandler)
+		_ = out.control.Flush()
+		panic(http.ErrAbortHandler) // cuts the answer off without its last chunk
 	}
 	return nil
 }

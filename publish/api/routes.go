@@ -59,8 +59,8 @@ func (s *Server) routes() *http.ServeMux {
 		mux.Handle(each.method+" "+each.path, h)
 	}
 	// Whoever asks a question about a role wrongly is told no, and never 404.
-	mux.HandleFunc("/v1/check/", func(w http.ResponseWriter, r *http.Request) {
-		writeReply(w, answer.Reply{State: answer.Down, Reason: "ask GET /v1/check/{writer|reader|ok}/{host:port}"})
+	mux.HandleFunc(checkPath+"/", func(w http.ResponseWriter, _ *http.Request) {
+		writeReply(w, misasked())
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { writeFailure(w, s.strayed(mux, r)) })
 	return mux
