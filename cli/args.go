@@ -91,14 +91,14 @@ func nodeWords(v *mpp.View, typed string) []cobra.Completion {
 	labels := map[string]int{}
 	for i := range v.Pools {
 		for j := range v.Pools[i].Nodes {
-			labels[v.Pools[i].Nodes[j].Name]++
+			labels[label(&v.Pools[i].Nodes[j])]++
 		}
 	}
 	var words []cobra.Completion
 	for i := range v.Pools {
 		for j := range v.Pools[i].Nodes {
 			n := &v.Pools[i].Nodes[j]
-			word := n.Name
+			word := label(n)
 			if word == "" || labels[word] > 1 || (typed != "" && startsWith(n.Address, typed)) {
 				word = n.Address
 			}

@@ -42,6 +42,9 @@ func (s *statusCommand) drawPool(t *table, r reading, p *mpp.PoolView) {
 	message := cell{text: writers(p), keep: true}
 	if !r.hasWriter(p) {
 		message.style = loud
+		if p.Active != "" {
+			message.text += ", DOWN for writers"
+		}
 	}
 	if p.Trouble != "" {
 		message.text += "; " + p.Trouble + " trouble"
@@ -121,10 +124,18 @@ func writers(p *mpp.PoolView) string {
 
 // serverText is a node's address, with its label when it has one.
 func serverText(n *mpp.NodeView) string {
-	if n.Name == "" {
+	if label(n) == "" {
 		return n.Address
 	}
 	return n.Address + " (" + n.Name + ")"
+}
+
+// label is a node's label, "" when it is only its address again.
+func label(n *mpp.NodeView) string {
+	if n.Name == n.Address {
+		return ""
+	}
+	return n.Name
 }
 
 // stateText is a state with its reason: "FAIL (OFFLINE)".
