@@ -127,14 +127,14 @@ func (r reading) ofPool(p *mpp.PoolView) []finding {
 
 // ofNode says how ill a node is, and with what.
 func ofNode(n *mpp.NodeView) (mpp.Status, string) {
-	switch {
-	case n.State == mpp.Failed:
+	switch n.State {
+	case mpp.Failed:
 		return mpp.Worse(mpp.Warn, n.Status), fmt.Sprintf("%s: %s", stateText(n), orNone(n.Message, orNone(n.Evidence, "no message")))
-	case n.State == mpp.Unknown:
+	case mpp.Unknown:
 		return mpp.Worse(mpp.Warn, n.Status), "UNKNOWN: " + orNone(n.Message, "not judged yet")
-	default:
-		return n.Status, orNone(n.Message, "status "+n.Status.String())
+	case mpp.Active, mpp.Standby:
 	}
+	return n.Status, orNone(n.Message, "status "+n.Status.String())
 }
 
 // hasWriter reports whether a load balancer would find a writer in the pool.

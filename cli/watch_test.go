@@ -168,6 +168,9 @@ func TestFollowNoticesThatEventsAreNumberedAfresh(t *testing.T) {
 			return client.ErrCutOff
 		},
 		func(q client.EventQuery, each func(mpp.Event) error) error {
+			if q.After != 0 {
+				t.Errorf("the stream goes on after %d, which will not come again for long", q.After)
+			}
 			return errors.Join(each(event(2)), client.ErrCutOff)
 		},
 	)

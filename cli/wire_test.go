@@ -32,7 +32,7 @@ func (s source) Explain(pool string) (mpp.Explanation, bool) {
 	if s.w.find(pool) < 0 {
 		return mpp.Explanation{}, false
 	}
-	x, err := s.fake.explain(pool)
+	x, err := s.explain(pool)
 	return *x, err == nil
 }
 
@@ -43,7 +43,7 @@ func (s source) Events(after uint64, limit int) []mpp.Event {
 func (s source) Subscribe(uint64) (<-chan mpp.Event, func()) { return s.news, func() {} }
 
 func (s source) CheckNow(_ context.Context, node string) (mpp.Observation, error) {
-	o, err := s.fake.check(node)
+	o, err := s.check(node)
 	if err != nil {
 		return mpp.Observation{}, err
 	}
