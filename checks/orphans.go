@@ -34,7 +34,9 @@ func (p *Prober) abandon(session uint32, write bool) {
 }
 
 // reap ends the sessions that were abandoned, and forgets those that are gone or belong to a
-// server that was restarted since.
+// server that was restarted since. A write is left alone but where it waits for a lock: MySQL
+// aborts the whole server when a commit that waits for disk space is killed
+// (binlog_error_action = ABORT_SERVER).
 func (p *Prober) reap(r *round) {
 	if len(p.orphans) == 0 {
 		return
@@ -60,7 +62,7 @@ func (p *Prober) reap(r *round) {
 			continue
 		}
 		alive = append(alive, o)
-		if err == nil {
+		if err == nil && (!o.write || judgeWait(found, false).kind == mpp.KindReadLock) {
 			err = s.exec(replication.KillSQL(o.session))
 		}
 		if s.broken(err) {

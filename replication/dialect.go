@@ -38,7 +38,8 @@ type Dialect struct {
 	Version string
 	// UUID is server_uuid, empty on MariaDB, which has none.
 	UUID string
-	// Uptime is how long the server had been running when it was probed, to the second.
+	// Uptime is how long the server had been running when it was probed, to the second;
+	// negative means unknown.
 	Uptime time.Duration
 	// Galera says that wsrep is on; Group says that a group for Group Replication is configured.
 	Galera bool
@@ -81,6 +82,7 @@ func Probe(ctx context.Context, c Querier) (*Dialect, error) {
 		return nil, fmt.Errorf("probe uptime: %w", err)
 	}
 	d := newDialect(vars)
+	d.Uptime = -1
 	if seconds, err := strconv.ParseInt(status["uptime"], 10, 40); err == nil && seconds >= 0 {
 		d.Uptime = time.Duration(seconds) * time.Second
 	}

@@ -57,7 +57,7 @@ func (d *Dialect) NewServerReader(now time.Time) *ServerReader {
 	r := &ServerReader{columns: d.serverColumns()}
 	r.dest = make([]driver.Value, len(r.columns))
 	r.last = mpp.Server{Flavour: d.Flavour, Version: d.Version, UUID: d.UUID}
-	if d.Uptime > 0 {
+	if d.Uptime >= 0 {
 		r.last.StartedAt = now.Add(-d.Uptime).Truncate(time.Second)
 	}
 	return r
