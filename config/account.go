@@ -30,9 +30,11 @@ func (c *Config) fillSecrets() []Problem {
 		f.token(c)
 	}
 	f.fill(&c.Defaults.Account, c.Defaults.at)
+	f.checkpoints(&c.Defaults)
 	for i := range c.Pools {
 		p := &c.Pools[i]
 		f.fill(&p.Account, p.at)
+		f.checkpoints(p)
 		for j := range p.Nodes {
 			f.fill(&p.Nodes[j].Account, p.Nodes[j].at)
 		}
@@ -42,6 +44,14 @@ func (c *Config) fillSecrets() []Problem {
 
 func (f *filler) report(o Origin, x *fault) {
 	f.problems = append(f.problems, Problem{File: o.File, Line: o.Line, Key: o.Key, Text: x.text, Hint: x.hint})
+}
+
+func (f *filler) checkpoints(p *Pool) {
+	for i := range p.Checkpoints {
+		if c := &p.Checkpoints[i]; c.Kind == CheckpointMySQL {
+			f.fill(&c.Account, c.at)
+		}
+	}
 }
 
 func (f *filler) token(c *Config) {
@@ -114,7 +124,7 @@ func fromEnv(variable string) found {
 	password, set := os.LookupEnv(variable)
 	switch {
 	case !set:
-		return found{fault: faultf("set it where mppd is started, such as with EnvironmentFile= in its systemd unit", "the environment variable %s is not set", variable)}
+		return found{fault: faultf("set it where mppd is started, such as with EnvironmentFile= in its systemd unit", "the environment variable that it names is not set")}
 	case password == "":
 		return found{fault: faultf(emptyHint, "the environment variable %s is empty", variable)}
 	}

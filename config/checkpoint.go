@@ -9,7 +9,11 @@ import (
 // nothing is.
 func (c *Checkpoint) fault() (path string, f *fault) {
 	http := c.Kind == CheckpointHTTP
-	switch {
+	switch sources := c.Account.sources(); {
+	case len(sources) > 0 && c.Kind != CheckpointMySQL:
+		return "account." + sources[0], faultf(`take it out, or write kind = "mysql"`, "kind %q needs no account", c.Kind)
+	case len(sources) > 1:
+		return "account." + sources[1], faultf("keep one of them", "%s are set together", strings.Join(sources, " and "))
 	case http && c.URL == "":
 		return "url", faultf(`write url = "http://..."`, `kind "http" needs a url`)
 	case http && c.Address != "":
@@ -18,7 +22,7 @@ func (c *Checkpoint) fault() (path string, f *fault) {
 		return "url", urlFault(c.URL)
 	case c.URL != "":
 		return "url", faultf(`take it out, or write kind = "http"`, `kind %q has an address and no url`, c.Kind)
-	case c.ExpectStatus != 0:
+	case len(c.ExpectStatus) > 0:
 		return "expect_status", faultf(`take it out, or write kind = "http"`, `kind %q has no status to expect`, c.Kind)
 	case c.Address == "":
 		return "address", faultf("write the address of something outside the pool", "it has no address")

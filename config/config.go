@@ -192,8 +192,10 @@ type Checkpoint struct {
 	// Interval is the time between tries, Timeout the limit of one.
 	Interval time.Duration
 	Timeout  time.Duration
-	// ExpectStatus is the HTTP status that counts as reached; 0 means any below 500.
-	ExpectStatus int
+	// ExpectStatus are the HTTP statuses that count as reached; empty means 200 to 399.
+	ExpectStatus []int
+	// Account is for the kind mysql; without a source it has no password.
+	Account Account
 
 	at  origins
 	pos Origin
@@ -210,6 +212,6 @@ const (
 	CheckpointHTTP CheckpointKind = "http"
 	// CheckpointICMP sends an echo request.
 	CheckpointICMP CheckpointKind = "icmp"
-	// CheckpointMySQL connects and waits for the server's greeting.
+	// CheckpointMySQL logs in; an error is an answer too.
 	CheckpointMySQL CheckpointKind = "mysql"
 )

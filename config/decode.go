@@ -153,6 +153,9 @@ func header(title, table string) string {
 
 // unknownHint says what was probably meant by a key that is not known in a table.
 func unknownHint(title, table, key string, names []string) string {
+	if key == "password" {
+		return "a password is not written here: use password_file, password_env or defaults_file"
+	}
 	if near := nearest(key, names); near != "" && len(homesOf(key)) == 0 {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
@@ -225,8 +228,8 @@ func paths[T any](rows []row[T]) []string {
 }
 
 // list returns the tables of an array of tables, which may be missing. Their keys are
-// numbered from 1.
-func (d *decoder) list(in input, title, path string) []input {
+// numbered from 1. Something else is a problem, and marked bad in at.
+func (d *decoder) list(in input, at origins, title, path string) []input {
 	raw, m := any(in.raw), in.mark
 	for step := range strings.SplitSeq(path, ".") {
 		table, ok := raw.(map[string]any)
@@ -250,6 +253,7 @@ func (d *decoder) list(in input, title, path string) []input {
 		whole = false
 	}
 	if !whole {
+		at[path] = Origin{bad: true}
 		d.report(in.origin(path, m), faultf(listHint(raw, title), "%s is not a list of tables", path))
 		return nil
 	}

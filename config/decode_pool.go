@@ -64,7 +64,6 @@ func (d *decoder) decodeTop(c *Config, in input) {
 		return
 	}
 	in.raw, in.mark, in.key = table, in.mark.key("defaults"), "defaults"
-	replaceSource(table, &c.Defaults.Account, c.Defaults.at)
 	decode(d, defaultsSection(), in, target[Pool]{&c.Defaults, c.Defaults.at})
 	d.decodeLists(&c.Defaults, in, poolSections())
 }
@@ -72,7 +71,7 @@ func (d *decoder) decodeTop(c *Config, in input) {
 // decodePools takes the pools of one file.
 func (d *decoder) decodePools(c *Config, in input) {
 	s := poolSections()
-	for _, one := range d.list(in, "[[pool]]", "pool") {
+	for _, one := range d.list(in, c.at, "[[pool]]", "pool") {
 		if text, ok := one.raw["name"].(string); ok && nameWell(text) {
 			one.key = "pool." + text
 		}
@@ -89,7 +88,7 @@ func (d *decoder) decodePool(defaults *Pool, in input, s sections) Pool {
 	decode(d, s.pool, in, target[Pool]{&p, p.at})
 	d.decodeLists(&p, in, s)
 	p.settle()
-	for _, one := range d.list(in, "[[pool.node]]", "node") {
+	for _, one := range d.list(in, p.at, "[[pool.node]]", "node") {
 		p.Nodes = append(p.Nodes, d.decodeNode(&p, one, s.node))
 	}
 	return p
@@ -98,7 +97,7 @@ func (d *decoder) decodePool(defaults *Pool, in input, s sections) Pool {
 // decodeLists takes the checkpoints and custom checks of a pool, or of the defaults. Where
 // there are any they replace those of the defaults as a whole.
 func (d *decoder) decodeLists(p *Pool, in input, s sections) {
-	if points := d.list(in, "[[pool.checkpoint]]", "checkpoint"); len(points) > 0 {
+	if points := d.list(in, p.at, "[[pool.checkpoint]]", "checkpoint"); len(points) > 0 {
 		p.Checkpoints = nil
 		for _, one := range points {
 			c := defaultCheckpoint()
@@ -108,7 +107,7 @@ func (d *decoder) decodeLists(p *Pool, in input, s sections) {
 			p.Checkpoints = append(p.Checkpoints, c)
 		}
 	}
-	if customs := d.list(in, "[[pool.checks.custom]]", "checks.custom"); len(customs) > 0 {
+	if customs := d.list(in, p.at, "[[pool.checks.custom]]", "checks.custom"); len(customs) > 0 {
 		p.Checks.Custom = nil
 		for _, one := range customs {
 			c := defaultCustom()

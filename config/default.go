@@ -9,6 +9,7 @@ import (
 
 // The defaults that depend on others; settle applies them.
 const (
+	defaultInterval        = time.Second
 	defaultTimeout         = 800 * time.Millisecond
 	defaultConfirmInterval = 100 * time.Millisecond
 	defaultSlowInterval    = 5 * time.Second
@@ -36,7 +37,7 @@ func defaultPool() Pool {
 		Logic:           mpp.LogicFailover,
 		Engine:          mpp.EngineNone,
 		Readers:         mpp.ReadersStandby,
-		Interval:        time.Second,
+		Interval:        defaultInterval,
 		Timeout:         defaultTimeout,
 		ConfirmInterval: defaultConfirmInterval,
 		SlowInterval:    defaultSlowInterval,
@@ -82,19 +83,29 @@ func (c *Config) settle() {
 
 // settle fills in the defaults that depend on other keys.
 func (p *Pool) settle() {
+	interval := usable(p.Interval)
 	if !p.at.has("timeout") {
-		p.Timeout = min(defaultTimeout, p.Interval*4/5)
+		p.Timeout = min(defaultTimeout, interval*4/5)
 	}
 	if !p.at.has("confirm_interval") {
-		p.ConfirmInterval = min(defaultConfirmInterval, p.Interval)
+		p.ConfirmInterval = min(defaultConfirmInterval, interval)
 	}
 	if !p.at.has("slow_interval") {
-		p.SlowInterval = max(defaultSlowInterval, p.Interval)
+		p.SlowInterval = max(defaultSlowInterval, interval)
 	}
 	if !p.at.has("stale_after") {
-		p.StaleAfter = max(defaultStaleAfter, 5*p.Interval)
+		p.StaleAfter = min(max(defaultStaleAfter, 5*interval), maxDuration)
 	}
 	p.settleChecks()
+}
+
+// usable is an interval, or the default one for what cannot be an interval: that is told
+// once, and not again for all that depends on it.
+func usable(interval time.Duration) time.Duration {
+	if (duration{p: &interval, least: minInterval}).check() != nil {
+		return defaultInterval
+	}
+	return interval
 }
 
 func (p *Pool) settleChecks() {
@@ -112,9 +123,13 @@ func (p *Pool) settleChecks() {
 	if !p.at.has("checks.cluster.expected") {
 		c.Cluster.Expected = !failover
 	}
+	poll := p.Timeout
+	if (duration{p: &poll}).check() != nil {
+		poll = defaultTimeout
+	}
 	for path, limit := range c.limits() {
 		if !p.at.has(path) {
-			*limit = p.Timeout
+			*limit = poll
 		}
 	}
 	if c.Write.Enabled && !p.at.has("checks.lag.heartbeat_table") {
@@ -122,7 +137,7 @@ func (p *Pool) settleChecks() {
 	}
 	for i := range c.Custom {
 		if !c.Custom[i].at.has("timeout") {
-			c.Custom[i].Timeout = p.Timeout
+			c.Custom[i].Timeout = poll
 		}
 	}
 }
@@ -141,10 +156,13 @@ func (c *Checks) limits() map[string]*time.Duration {
 // settle fills in the defaults that depend on other keys.
 func (c *Checkpoint) settle() {
 	if !c.at.has("timeout") {
-		c.Timeout = min(defaultTimeout, c.Interval*4/5)
+		c.Timeout = min(defaultTimeout, usable(c.Interval)*4/5)
 	}
 	if c.Name == "" && !c.at.has("name") {
 		c.Name = c.ownName()
+	}
+	if normal, f := c.normal(); f == nil && c.Kind != CheckpointHTTP {
+		c.Address = normal
 	}
 }
 

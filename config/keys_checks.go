@@ -14,7 +14,7 @@ func checksRows() []row[Checks] {
 	rows = append(rows, lift("lag.", func(c *Checks) *LagCheck { return &c.Lag }, lagRows())...)
 	rows = append(rows, lift("identity.", func(c *Checks) *IdentityCheck { return &c.Identity }, []row[IdentityCheck]{{
 		path: "enabled", doc: "Whether the check is made.",
-		bind: func(c *IdentityCheck) value { return flag{&c.Enabled} },
+		bind: func(c *IdentityCheck) value { return boolean{&c.Enabled} },
 	}})...)
 	rows = append(rows, lift("write.", func(c *Checks) *WriteCheck { return &c.Write }, writeRows())...)
 	return append(rows, lift("cluster.", func(c *Checks) *ClusterCheck { return &c.Cluster }, clusterRows())...)
@@ -42,7 +42,7 @@ func privilegeRows() []row[PrivilegeCheck] {
 	return []row[PrivilegeCheck]{
 		{
 			path: "enabled", doc: "Whether the check is made.",
-			bind: func(c *PrivilegeCheck) value { return flag{&c.Enabled} },
+			bind: func(c *PrivilegeCheck) value { return boolean{&c.Enabled} },
 		},
 		{
 			path: "interval", doc: "Time between two looks at the grants; they are read on every new connection, too.",
@@ -51,7 +51,7 @@ func privilegeRows() []row[PrivilegeCheck] {
 		{
 			path: "for_failover",
 			doc:  "Whether the grants that a promotion by MPP itself needs are asked for, besides those that the checks need.",
-			bind: func(c *PrivilegeCheck) value { return flag{&c.ForFailover} },
+			bind: func(c *PrivilegeCheck) value { return boolean{&c.ForFailover} },
 		},
 	}
 }
@@ -60,7 +60,7 @@ func queryRows() []row[QueryCheck] {
 	return []row[QueryCheck]{
 		{
 			path: "enabled", doc: "Whether the check is made.",
-			bind: func(c *QueryCheck) value { return flag{&c.Enabled} },
+			bind: func(c *QueryCheck) value { return boolean{&c.Enabled} },
 		},
 		{
 			path: "timeout", usually: "the poll's `timeout`", doc: limitDoc,
@@ -77,7 +77,7 @@ func replicationRows() []row[ReplicationCheck] {
 	return []row[ReplicationCheck]{
 		{
 			path: "enabled", usually: onlyFailover, doc: "Whether the check is made.",
-			bind: func(c *ReplicationCheck) value { return flag{&c.Enabled} },
+			bind: func(c *ReplicationCheck) value { return boolean{&c.Enabled} },
 		},
 		{
 			path: "timeout", usually: "the poll's `timeout`", doc: limitDoc,
@@ -86,7 +86,7 @@ func replicationRows() []row[ReplicationCheck] {
 		{
 			path: "expected", usually: onlyFailover,
 			doc:  "Whether a node that is not ACTIVE and replicates from nowhere fails the check.",
-			bind: func(c *ReplicationCheck) value { return flag{&c.Expected} },
+			bind: func(c *ReplicationCheck) value { return boolean{&c.Expected} },
 		},
 		{
 			path: "source_unreachable_critical",
@@ -96,7 +96,7 @@ func replicationRows() []row[ReplicationCheck] {
 		{
 			path: "source_in_pool", usually: onlyFailover,
 			doc:  "Whether a replica that replicates from a server outside its pool fails the check.",
-			bind: func(c *ReplicationCheck) value { return flag{&c.SourceInPool} },
+			bind: func(c *ReplicationCheck) value { return boolean{&c.SourceInPool} },
 		},
 	}
 }
@@ -105,7 +105,7 @@ func lagRows() []row[LagCheck] {
 	return []row[LagCheck]{
 		{
 			path: "enabled", usually: onlyFailover, doc: "Whether the check is made.",
-			bind: func(c *LagCheck) value { return flag{&c.Enabled} },
+			bind: func(c *LagCheck) value { return boolean{&c.Enabled} },
 		},
 		{
 			path: "timeout", usually: "the poll's `timeout`", doc: limitDoc,
@@ -130,7 +130,7 @@ func lagRows() []row[LagCheck] {
 		{
 			path: "ignore_configured_delay",
 			doc:  "Whether the delay that a channel is configured with is taken off its lag.",
-			bind: func(c *LagCheck) value { return flag{&c.IgnoreConfiguredDelay} },
+			bind: func(c *LagCheck) value { return boolean{&c.IgnoreConfiguredDelay} },
 		},
 		{
 			path: "heartbeat_table", usually: "the table of the write check where that is enabled, else none", example: `"mpp.heartbeat"`,
@@ -144,7 +144,7 @@ func writeRows() []row[WriteCheck] {
 	return []row[WriteCheck]{
 		{
 			path: "enabled", doc: "Whether the check is made.",
-			bind: func(c *WriteCheck) value { return flag{&c.Enabled} },
+			bind: func(c *WriteCheck) value { return boolean{&c.Enabled} },
 		},
 		{
 			path: "timeout",
@@ -159,7 +159,7 @@ func writeRows() []row[WriteCheck] {
 		{
 			path: "create_table",
 			doc:  "Whether MPP creates the table where it is missing; its schema is the DBA's to create.",
-			bind: func(c *WriteCheck) value { return flag{&c.CreateTable} },
+			bind: func(c *WriteCheck) value { return boolean{&c.CreateTable} },
 		},
 	}
 }
@@ -168,7 +168,7 @@ func clusterRows() []row[ClusterCheck] {
 	return []row[ClusterCheck]{
 		{
 			path: "enabled", doc: "Whether the check is made. A server that is in no cluster is not asked.",
-			bind: func(c *ClusterCheck) value { return flag{&c.Enabled} },
+			bind: func(c *ClusterCheck) value { return boolean{&c.Enabled} },
 		},
 		{
 			path: "timeout", usually: "the poll's `timeout`", doc: limitDoc,
@@ -177,7 +177,7 @@ func clusterRows() []row[ClusterCheck] {
 		{
 			path: "expected", usually: "`true` with `logic = \"cluster\"`, else `false`",
 			doc:  "Whether a server that is in no cluster fails the check.",
-			bind: func(c *ClusterCheck) value { return flag{&c.Expected} },
+			bind: func(c *ClusterCheck) value { return boolean{&c.Expected} },
 		},
 	}
 }

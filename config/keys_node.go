@@ -26,7 +26,7 @@ func nodeRows() []row[Node] {
 		{
 			path: "no_promote",
 			doc:  "Keeps the node from ever becoming ACTIVE, by itself or by command: for a backup or reporting server.",
-			bind: func(n *Node) value { return flag{&n.NoPromote} },
+			bind: func(n *Node) value { return boolean{&n.NoPromote} },
 		},
 	}
 	return append(rows, lift("", func(n *Node) *NodeSettings { return &n.NodeSettings }, settingsRows())...)
@@ -34,7 +34,7 @@ func nodeRows() []row[Node] {
 
 // checkpointRows are the keys of [[pool.checkpoint]].
 func checkpointRows() []row[Checkpoint] {
-	return []row[Checkpoint]{
+	rows := []row[Checkpoint]{
 		{
 			path: "name", usually: "its address or URL's host", example: `"gateway"`,
 			doc:  "A name, unique in the pool.",
@@ -47,7 +47,7 @@ func checkpointRows() []row[Checkpoint] {
 		},
 		{
 			path: "kind",
-			doc:  "How it is tried: `tcp` connects, `http` asks for a page, `icmp` sends an echo request, `mysql` connects and waits for the server's greeting.",
+			doc:  "How it is tried: `tcp` connects, `http` asks for a page, `icmp` sends an echo request, `mysql` logs in, and takes an error of the server for an answer too.",
 			bind: func(c *Checkpoint) value {
 				return wordOf(&c.Kind, CheckpointTCP, CheckpointHTTP, CheckpointICMP, CheckpointMySQL)
 			},
@@ -64,7 +64,7 @@ func checkpointRows() []row[Checkpoint] {
 		},
 		{
 			path: "interval", doc: "Time between two tries. At the first sign of trouble all are tried at once.",
-			bind: func(c *Checkpoint) value { return duration{p: &c.Interval} },
+			bind: func(c *Checkpoint) value { return duration{p: &c.Interval, least: minInterval} },
 		},
 		{
 			path: "timeout", usually: "`\"800ms\"`, or 4/5 of `interval` if that is shorter",
@@ -72,9 +72,10 @@ func checkpointRows() []row[Checkpoint] {
 			bind: func(c *Checkpoint) value { return duration{p: &c.Timeout} },
 		},
 		{
-			path: "expect_status", usually: "any below 500", example: "200",
-			doc:  "HTTP status that counts as reached; 0 for any below 500.",
-			bind: func(c *Checkpoint) value { return number{&c.ExpectStatus, 0, 599} },
+			path: "expect_status", usually: "200 to 399", example: "[200, 401]",
+			doc:  "HTTP statuses that count as reached, one or a list.",
+			bind: func(c *Checkpoint) value { return numbers{&c.ExpectStatus, 100, 599} },
 		},
 	}
+	return append(rows, lift("account.", func(c *Checkpoint) *Account { return &c.Account }, accountRows())...)
 }

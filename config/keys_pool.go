@@ -44,7 +44,7 @@ func roleRows() []row[Pool] {
 		{
 			path: "hostile_takeover",
 			doc:  "Whether the PRIMARY, once it is well again, takes the role ACTIVE from a node that has it. Only for `logic = \"failover\"`.",
-			bind: func(p *Pool) value { return flag{&p.HostileTakeover} },
+			bind: func(p *Pool) value { return boolean{&p.HostileTakeover} },
 		},
 		{
 			path: "auto_recover", example: `"10m"`,
@@ -58,7 +58,7 @@ func timeRows() []row[Pool] {
 	return []row[Pool]{
 		{
 			path: "interval", doc: "Time between two polls of a node.",
-			bind: func(p *Pool) value { return duration{p: &p.Interval} },
+			bind: func(p *Pool) value { return duration{p: &p.Interval, least: minInterval} },
 		},
 		{
 			path: "timeout", usually: "`\"800ms\"`, or 4/5 of `interval` if that is shorter",
@@ -152,7 +152,7 @@ func accountRows() []row[Account] {
 		{
 			path: "no_password", example: "true",
 			doc:  "The account has no password. An empty password from anywhere else is refused, as it is nearly always a mistake.",
-			bind: func(a *Account) value { return flag{&a.NoPassword} },
+			bind: func(a *Account) value { return boolean{&a.NoPassword} },
 		},
 	}
 }

@@ -163,19 +163,37 @@ func (l *loader) readFile(path string, mayInclude bool, asked Origin) {
 
 // parse takes the text of a file apart.
 func parse(path, content string) (map[string]any, *mark, *Problem) {
-	m, err := scan(content)
-	if err != nil {
-		return nil, nil, &Problem{File: path, Text: err.Error(), Hint: fmt.Sprintf("use at most %d levels", maxDepth)}
+	const hint = "mend it; the rest of this file was not looked at"
+	m, line := scan(content)
+	if line > 0 {
+		return nil, nil, &Problem{File: path, Line: line, Text: fmt.Sprintf("arrays or inline tables are nested deeper than %d levels", maxDepth), Hint: hint}
 	}
 	var raw map[string]any
-	_, err = toml.Decode(content, &raw)
+	_, err := toml.Decode(content, &raw)
 	if broken := (toml.ParseError{}); errors.As(err, &broken) {
-		return nil, nil, &Problem{File: path, Line: broken.Position.Line, Key: broken.LastKey, Text: "not TOML: " + broken.Message, Hint: "mend it; the rest of this file was not looked at"}
+		p := syntaxProblem(content, broken)
+		p.File, p.Hint = path, hint
+		return nil, nil, &p
 	}
 	if err != nil {
-		return nil, nil, &Problem{File: path, Text: "not TOML: " + err.Error(), Hint: "mend it; the rest of this file was not looked at"}
+		return nil, nil, &Problem{File: path, Text: "not TOML: " + err.Error(), Hint: hint}
 	}
 	return raw, m, nil
+}
+
+// syntaxProblem turns an error of the TOML library into a problem. It quotes nothing of a
+// line that may hold a password.
+func syntaxProblem(content string, broken toml.ParseError) Problem {
+	line := broken.Position.Line
+	if strings.Contains(broken.Message, `got '\n'`) { // the library is on the next line already
+		line = 1 + strings.Count(content[:min(broken.Position.Start, len(content))], "\n")
+	}
+	lines := strings.Split(content, "\n")
+	text := strings.ToLower(lines[max(0, min(line, len(lines))-1)] + broken.LastKey)
+	if strings.Contains(text, "pass") || strings.Contains(text, "token") || strings.Contains(text, "pwd") {
+		return Problem{Line: line, Text: "not TOML: a text must stand in quotes, on one line (it is not shown here, as it may be a password)"}
+	}
+	return Problem{Line: line, Key: broken.LastKey, Text: "not TOML: " + strings.TrimSuffix(broken.Message, ".")}
 }
 
 // include reads the files that an include names, each pattern's by name.

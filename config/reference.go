@@ -27,6 +27,7 @@ func Reference() string {
 
 	printHeading(&b, "##", "Checkpoints: `[[pool.checkpoint]]`", "Things outside the pool that show whether this poller itself is cut off. `[[defaults.checkpoint]]` sets them for every pool that has none of its own.")
 	printRows(&b, checkpointRows(), "", &point)
+	b.WriteString("\nKind `mysql` takes `[pool.checkpoint.account]` with the keys of `[pool.account]`; without it MPP logs in as mpp without a password, and is refused, which is an answer.\n")
 
 	printHeading(&b, "##", "Checks of your own: `[[pool.checks.custom]]`", "A statement whose answer is compared. `[[defaults.checks.custom]]` sets them for every pool that has none of its own.")
 	printRows(&b, customRows(), "", &custom)
@@ -112,7 +113,7 @@ func Sample() string {
 	b.WriteString(samplePool)
 	sampleRows(&b, without(nodeRows()[:len(nodeRows())-len(settingsRows())], "address"), &node)
 	b.WriteString("\n[[pool.checkpoint]]\nring = \"edge\"\naddress = \"192.0.2.1:22\"\n")
-	sampleRows(&b, without(checkpointRows(), "ring", "address"), &point)
+	sampleRows(&b, inTable(without(checkpointRows(), "ring", "address"), ""), &point)
 	b.WriteString("\n[[pool.checks.custom]]\nname = \"orders_fresh\"\nsql = \"SELECT COUNT(*) FROM shop.orders WHERE created > NOW() - INTERVAL 1 HOUR\"\nexpect = \"0\"\n")
 	sampleRows(&b, without(customRows(), "name", "sql", "expect"), &custom)
 	return b.String()

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -9,8 +8,6 @@ import (
 
 // maxDepth bounds how deep arrays and inline tables may nest: MPP's own need three levels.
 const maxDepth = 32
-
-var errTooDeep = errors.New("arrays or inline tables are nested too deep")
 
 // mark is where a value stands in its file. Marks form a tree of the same shape as the
 // decoded values: the TOML library decodes, and this scan says on which line. Its methods
@@ -71,19 +68,20 @@ type scanner struct {
 	deep  bool
 }
 
-// scan returns the marks of a file, or errTooDeep.
-func scan(text string) (*mark, error) {
+// scan returns the marks of a file. tooDeep is the line on which arrays or inline tables nest
+// deeper than maxDepth, 0 when they do not.
+func scan(text string) (root *mark, tooDeep int) {
 	s := &scanner{text: strings.TrimPrefix(text, "\ufeff"), line: 1}
-	root := &mark{line: 1}
+	root = &mark{line: 1}
 	table := root
 	for {
 		s.blank()
 		switch s.peek() {
 		case 0:
 			if s.deep {
-				return nil, errTooDeep
+				return nil, s.line
 			}
-			return root, nil
+			return root, 0
 		case '[':
 			table = s.header(root)
 		default:
@@ -317,10 +315,8 @@ func (s *scanner) str() {
 	s.next()
 	s.next()
 	s.closing(long, "")
-	for range 2 { // a long string may end in up to two quotes of its own
-		if s.peek() == quote[0] {
-			s.next()
-		}
+	for s.peek() == quote[0] { // a long string may end in quotes of its own
+		s.next()
 	}
 }
 

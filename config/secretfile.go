@@ -43,6 +43,9 @@ func readWithMode(path string, limit int64) (string, fs.FileMode, *fault) {
 
 // readPrivate reads a file that others must not read or write.
 func readPrivate(path string) (string, *fault) {
+	if _, err := os.Stat(path); err != nil { // not named: it may be a password, put where it does not belong
+		return "", faultf("create it, or mend its name (a relative one counts from the folder of this file), and let the user that mppd runs as read it", "cannot open the file that it names: %s", reason(err))
+	}
 	content, mode, f := readWithMode(path, maxSecretFile)
 	if f != nil {
 		return "", f

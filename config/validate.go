@@ -28,7 +28,7 @@ func (c *Config) Validate() (problems, warnings []Problem) {
 	checkRows(top, topRows(), c)
 	c.judgeFolders(top)
 	c.judgeAPI(top)
-	if len(c.Pools) == 0 {
+	if len(c.Pools) == 0 && top.fine("pool") {
 		top.fault("", faultf(`write [[pool]], name = "..." and a [[pool.node]] for each server`, noPools))
 	}
 	rows := judgedRows{pool: poolSection().rows, node: nodeRows(), checkpoint: checkpointRows(), custom: customRows()}
@@ -199,11 +199,11 @@ func (p *Pool) judgeTimes(s scope) {
 			"the timeout of %s is not shorter than the interval of %s: a poll would last into the next", durationText(p.Timeout), interval))
 	}
 	if s.fine("interval", "confirm_interval") && p.ConfirmInterval > p.Interval {
-		s.clash("confirm_interval", "interval", faultf(fmt.Sprintf("write at most %q", interval),
+		s.clash("confirm_interval", "interval", faultf(fmt.Sprintf("make confirm_interval at most %q, or the interval longer", interval),
 			"the confirm_interval of %s is longer than the interval of %s", durationText(p.ConfirmInterval), interval))
 	}
 	if s.fine("interval", "slow_interval") && p.SlowInterval < p.Interval {
-		s.clash("slow_interval", "interval", faultf(fmt.Sprintf("write at least %q", interval),
+		s.clash("slow_interval", "interval", faultf(fmt.Sprintf("make slow_interval at least %q, or the interval shorter", interval),
 			"the slow_interval of %s is shorter than the interval of %s", durationText(p.SlowInterval), interval))
 	}
 	if !s.fine("interval", "stale_after") {
@@ -212,7 +212,7 @@ func (p *Pool) judgeTimes(s scope) {
 	three := durationText(3 * p.Interval)
 	switch {
 	case p.StaleAfter < p.Interval:
-		s.clash("stale_after", "interval", faultf(fmt.Sprintf("write at least %q, better %q and more", interval, three),
+		s.clash("stale_after", "interval", faultf(fmt.Sprintf("make stale_after at least %q, better %q and more, or the interval shorter", interval, three),
 			"a stale_after of %s is shorter than the interval of %s: every answer would be stale before the next poll", durationText(p.StaleAfter), interval))
 	case p.StaleAfter < 3*p.Interval:
 		s.warn("stale_after", fmt.Sprintf("%s is shorter than 3 intervals of %s: one late poll may take a node that is well out of service", durationText(p.StaleAfter), interval),

@@ -43,7 +43,7 @@ func (p *Pool) judgeLimit(s scope, path string, limit time.Duration) {
 }
 
 func limitFault(limit, poll time.Duration) *fault {
-	return faultf("write at most "+durationQuote(poll), "a check's %s is longer than the poll's timeout of %s", durationText(limit), durationText(poll))
+	return faultf("make the check's limit at most "+durationQuote(poll)+", or the poll's timeout longer", "the check's limit of %s is longer than the poll's timeout of %s", durationText(limit), durationText(poll))
 }
 
 func durationQuote(d time.Duration) string { return `"` + durationText(d) + `"` }

@@ -18,6 +18,9 @@ type nodeSeen struct {
 // judgeNodes judges the nodes of a pool; known holds those of all pools by address.
 func (p *Pool) judgeNodes(s scope, rows judgedRows, known map[string]nodeSeen) {
 	if len(p.Nodes) == 0 {
+		if !s.fine("node") {
+			return
+		}
 		s.fault("node", faultf(`write a [[pool.node]] with an address for each server`, "the pool has no nodes"))
 		return
 	}
@@ -25,6 +28,9 @@ func (p *Pool) judgeNodes(s scope, rows judgedRows, known map[string]nodeSeen) {
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
 		inner := newScope(s.judge, n.at, n.pos.or(s.pos.Key+".node."+n.Address))
+		if n.Address == "" && !n.at.has("address") {
+			inner.fault("address", faultf(`write address = "host:port"`, "the node has no address"))
+		}
 		checkRows(inner, rows.node, n)
 		n.judge(inner)
 		if before, twice := known[n.Address]; twice && inner.fine("address") {

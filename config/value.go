@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -51,10 +52,13 @@ type duration struct {
 	p *time.Duration
 	// off says that 0 is allowed.
 	off bool
+	// least is the shortest allowed; 0 means minDuration.
+	least time.Duration
 }
 
 const (
 	minDuration = 10 * time.Millisecond
+	minInterval = 20 * time.Millisecond // leaves room for a time-out below it
 	maxDuration = 30 * 24 * time.Hour
 )
 
@@ -84,7 +88,7 @@ func (d duration) check() *fault {
 		return faultf(d.lowHint(), "%s is negative", durationText(v))
 	case v == 0 && d.off:
 		return nil
-	case v < minDuration:
+	case v < d.shortest():
 		return faultf(d.lowHint(), "%s is too short", durationText(v))
 	case v > maxDuration:
 		return faultf("write at most "+strconv.Quote(durationText(maxDuration)), "%s is too long", durationText(v))
@@ -93,20 +97,22 @@ func (d duration) check() *fault {
 	}
 }
 
+func (d duration) shortest() time.Duration { return cmp.Or(d.least, minDuration) }
+
 func (d duration) lowHint() string {
 	if d.off {
-		return fmt.Sprintf(`write "0s" for off, or at least %q`, minDuration)
+		return fmt.Sprintf(`write "0s" for off, or at least %q`, d.shortest())
 	}
-	return fmt.Sprintf("write at least %q", minDuration)
+	return fmt.Sprintf("write at least %q", d.shortest())
 }
 
 func (d duration) toml() string { return strconv.Quote(durationText(*d.p)) }
 func (d duration) kind() string { return "duration" }
 func (d duration) allowed() string {
 	if d.off {
-		return fmt.Sprintf("`\"0s\"` (off), or %s to %s", minDuration, durationText(maxDuration))
+		return fmt.Sprintf("`\"0s\"` (off), or %s to %s", d.shortest(), durationText(maxDuration))
 	}
-	return fmt.Sprintf("%s to %s", minDuration, durationText(maxDuration))
+	return fmt.Sprintf("%s to %s", d.shortest(), durationText(maxDuration))
 }
 
 // durationText is Duration.String without the trailing zero units: "15m", not "15m0s".
@@ -150,22 +156,22 @@ func (n number) toml() string    { return strconv.Itoa(*n.p) }
 func (n number) kind() string    { return "whole number" }
 func (n number) allowed() string { return fmt.Sprintf("%d to %d", n.min, n.max) }
 
-// flag is true or false.
-type flag struct{ p *bool }
+// boolean is true or false.
+type boolean struct{ p *bool }
 
-func (b flag) set(raw any) *fault {
+func (b boolean) set(raw any) *fault {
 	v, ok := raw.(bool)
-	if !ok {
-		return faultf("write true or false, without quotes", "%s is neither true nor false", show(raw))
+	if !ok { // what stands there is not shown: it may be a password, put where it does not belong
+		return faultf("write true or false, without quotes", "it is neither true nor false")
 	}
 	*b.p = v
 	return nil
 }
 
-func (b flag) check() *fault   { return nil }
-func (b flag) toml() string    { return strconv.FormatBool(*b.p) }
-func (b flag) kind() string    { return "true or false" }
-func (b flag) allowed() string { return "`true`, `false`" }
+func (b boolean) check() *fault   { return nil }
+func (b boolean) toml() string    { return strconv.FormatBool(*b.p) }
+func (b boolean) kind() string    { return "true or false" }
+func (b boolean) allowed() string { return "`true`, `false`" }
 
 // word is one of a few words.
 type word[T ~string] struct {
@@ -273,7 +279,7 @@ func (t text) set(raw any) *fault {
 func (t text) check() *fault {
 	v := *t.p
 	if t.needed && strings.TrimSpace(v) == "" {
-		return faultf("write a value, or leave the key out for its default", "it is empty")
+		return faultf("write a value", "it is empty")
 	}
 	if len(v) > maxText {
 		return faultf(fmt.Sprintf("write at most %d bytes", maxText), "it is too long")

@@ -66,6 +66,46 @@ func sizeText(n int64) string {
 	}
 }
 
+// numbers is one whole number, or a list of them, between two limits.
+type numbers struct {
+	p        *[]int
+	min, max int
+}
+
+func (n numbers) set(raw any) *fault {
+	list, isList := raw.([]any)
+	if !isList {
+		list = []any{raw}
+	}
+	read := make([]int, len(list))
+	for i, one := range list {
+		if f := (number{&read[i], n.min, n.max}).set(one); f != nil {
+			return f
+		}
+	}
+	*n.p = read
+	return nil
+}
+
+func (n numbers) check() *fault {
+	for i := range *n.p {
+		if f := (number{&(*n.p)[i], n.min, n.max}).check(); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+func (n numbers) toml() string {
+	texts := make([]string, len(*n.p))
+	for i, one := range *n.p {
+		texts[i] = strconv.Itoa(one)
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
+}
+func (n numbers) kind() string    { return "list of numbers" }
+func (n numbers) allowed() string { return fmt.Sprintf("%d to %d", n.min, n.max) }
+
 // name is the name of a pool, node, checkpoint or check: it becomes part of file names,
 // addresses and metrics.
 type name struct {
