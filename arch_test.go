@@ -35,7 +35,9 @@ func importRules() []importRule {
 		{"lease", []string{".", "lease/"}, "who may act is independent of what is done"},
 		{"publish/", []string{".", "publish/"}, "what goes out is made of nouns"},
 		{"sandbox", []string{"sandbox/"}, "real servers for tests and demo know nothing of MPP"},
-		{"cli", []string{".", "replay", "pool", "state", "config", "journal", "publish/", "sandbox", "daemon", "checks"}, "the command line is a client"},
+		{"cli", []string{".", "replay", "pool", "state", "config", "journal", "publish/", "policy", "demo"}, "the command line is a client"},
+		{"policy", []string{".", "config", "pool", "state"}, "it maps what is configured to what decides"},
+		{"demo", []string{".", "publish/", "sandbox"}, "the demo is a client with servers of its own"},
 	}
 }
 

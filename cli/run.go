@@ -87,7 +87,7 @@ const (
 )
 
 func looking(e *env) []*cobra.Command {
-	return []*cobra.Command{newStatus(e), newNodes(e), newEvents(e), newExplain(e), newCheck(e)}
+	return []*cobra.Command{newStatus(e), newNodes(e), newEvents(e), newExplain(e), newCheck(e), newReplay(e)}
 }
 
 func acting(e *env) []*cobra.Command {
@@ -97,7 +97,7 @@ func acting(e *env) []*cobra.Command {
 }
 
 func others(e *env) []*cobra.Command {
-	return []*cobra.Command{newConfig(e), newVersion(e), newCompletion(e), newMan(e)}
+	return []*cobra.Command{newConfig(e), newVersion(e), newCompletion(e), newMan(e), newDemo(e)}
 }
 
 func (e *env) checkFlags() error {

@@ -24,6 +24,7 @@ import (
 	"mpp/config"
 	"mpp/journal"
 	"mpp/lease/local"
+	"mpp/policy"
 	"mpp/poller"
 	"mpp/pool"
 )
@@ -91,7 +92,7 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 	for _, p := range c.Pools {
 		memory := restored.Pools[p.Name]
 		delete(restored.Pools, p.Name)
-		l.arbiters[p.Name] = pool.New(policyOf(p), memory)
+		l.arbiters[p.Name] = pool.New(policy.Of(p), memory)
 		l.order = append(l.order, p.Name)
 		for _, n := range p.Nodes {
 			l.unready[n.Address] = true
@@ -199,8 +200,16 @@ func (d *Daemon) checkpointSeen(pool string, r mpp.CheckpointResult) {
 	d.loop.inbox <- message{input: mpp.Input{Pool: pool, Checkpoint: &r}}
 }
 
+// toldSleep is from how long a sleep on is worth an event; shorter ones happen on any busy
+// machine and are only logged.
+const toldSleep = time.Second
+
 // slept tells that this process was frozen for a while.
 func (d *Daemon) slept(gap time.Duration) {
+	if gap < toldSleep {
+		d.log.Debug().Dur("gap", gap).Msg("this process did not run for a moment; failed polls of that time are thrown away")
+		return
+	}
 	d.loop.inbox <- message{do: func(now time.Time) {
 		d.loop.tell(mpp.Event{
 			At: now, Kind: mpp.EventDaemon, Severity: mpp.Warn, Rule: "own-sleep",

@@ -9,6 +9,7 @@ import (
 	"mpp"
 	"mpp/config"
 	"mpp/journal"
+	"mpp/policy"
 	"mpp/pool"
 )
 
@@ -85,7 +86,7 @@ func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
 			l.change(now, a, p)
 			continue
 		}
-		l.arbiters[p.Name] = pool.New(policyOf(p), mpp.PoolMemory{})
+		l.arbiters[p.Name] = pool.New(policy.Of(p), mpp.PoolMemory{})
 	}
 	for name := range gone {
 		delete(l.arbiters, name)
@@ -117,5 +118,5 @@ func (l *loop) change(now time.Time, a *pool.Arbiter, p config.Pool) {
 	if len(removed) > 0 {
 		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: p.Name, Removed: removed})
 	}
-	l.collect(a, mpp.Input{At: now, Pool: p.Name}, a.Reconfigure(now, policyOf(p)), nil)
+	l.collect(a, mpp.Input{At: now, Pool: p.Name}, a.Reconfigure(now, policy.Of(p)), nil)
 }

@@ -188,3 +188,11 @@ func (d *Daemon) pointFor(p config.Pool, c config.Checkpoint) (point, error) {
 	}
 	return point{o, made}, nil
 }
+
+// target is what a checkpoint tries.
+func target(c config.Checkpoint) string {
+	if c.URL != "" {
+		return c.URL
+	}
+	return c.Address
+}

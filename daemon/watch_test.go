@@ -115,7 +115,7 @@ func TestTooManyConnectionsIsAliveAndNamed(t *testing.T) {
 	r.states("ACTIVE STANDBY STANDBY")
 	closeAll := r.connections(0, 30)
 	defer closeAll()
-	r.message(0, mpp.Critical, "too many connections")
+	r.message(0, mpp.Critical, "1040")
 	r.polls(5)
 	v := r.states("ACTIVE STANDBY STANDBY")
 	if n := v.Pools[0].Nodes[0]; n.Errors != 0 || n.Evaluation != mpp.ReadWrite {
@@ -157,8 +157,8 @@ func TestARevokedPrivilegeIsAliveAndNamed(t *testing.T) {
 	r.writeConfig(r.addresses()...)
 	r.start()
 	r.states("ACTIVE STANDBY STANDBY")
-	r.sql(0, "REVOKE PROCESS ON *.* FROM mpp@'%'")
-	r.message(0, mpp.Critical, "PROCESS")
+	r.sql(0, "REVOKE SLAVE MONITOR ON *.* FROM mpp@'%'")
+	r.message(0, mpp.Critical, "SLAVE MONITOR")
 	r.polls(3)
 	r.states("ACTIVE STANDBY STANDBY")
 }

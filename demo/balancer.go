@@ -26,8 +26,12 @@ type balancer struct {
 	wait   sync.WaitGroup
 }
 
-func newBalancer(d *demo) *balancer {
-	return &balancer{demo: d, client: client.New(client.Options{Socket: d.socket()})}
+func newBalancer(d *demo) (*balancer, error) {
+	c, err := client.New(client.Options{Socket: d.socket()})
+	if err != nil {
+		return nil, fmt.Errorf("ask mppd: %w", err)
+	}
+	return &balancer{demo: d, client: c}, nil
 }
 
 func (b *balancer) start(ctx context.Context) {

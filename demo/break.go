@@ -64,7 +64,11 @@ func startAgain(ctx context.Context, o Options, pool *sandbox.Pool, s *sandbox.S
 	if err := s.Restart(ctx); err != nil {
 		return err
 	}
-	view, err := client.New(client.Options{Socket: o.socket()}).View(ctx)
+	c, err := client.New(client.Options{Socket: o.socket()})
+	if err != nil {
+		return err
+	}
+	view, err := c.View(ctx)
 	if err != nil {
 		return err
 	}

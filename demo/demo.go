@@ -99,7 +99,10 @@ func (d *demo) hold(ctx context.Context) error {
 		}
 		return err
 	}
-	balancer := newBalancer(d)
+	balancer, err := newBalancer(d)
+	if err != nil {
+		return err
+	}
 	balancer.start(ctx)
 	defer balancer.stop()
 	d.explain()

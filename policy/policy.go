@@ -1,14 +1,15 @@
-package daemon
+// Package policy maps a pool as it is configured to the rules that package pool decides by: for
+// the daemon, and for `mpp replay --config`. It is pure; to test with it, give Of a config.Pool.
+package policy
 
 import (
-	"mpp"
 	"mpp/config"
 	"mpp/pool"
 	"mpp/state"
 )
 
-// policyOf is a pool's configuration as far as decisions need it.
-func policyOf(c config.Pool) pool.Policy {
+// Of is a pool's configuration as far as decisions need it.
+func Of(c config.Pool) pool.Policy {
 	p := pool.Policy{
 		Name: c.Name, Logic: c.Logic, Engine: c.Engine, Ladder: ladderOf(c.Ladder),
 		HostileTakeover: c.HostileTakeover, AutoRecover: c.AutoRecover, Readers: c.Readers,
@@ -25,9 +26,6 @@ func policyOf(c config.Pool) pool.Policy {
 	return p
 }
 
-// PolicyOf is policyOf for `mpp replay --config`.
-func PolicyOf(c config.Pool) pool.Policy { return policyOf(c) }
-
 func ladderOf(l config.Ladder) state.Ladder {
 	return state.Ladder{Info: l.InfoAfter, Warn: l.WarnAfter, Critical: l.CriticalAfter, Fail: l.FailAfter}
 }
@@ -38,15 +36,4 @@ func target(c config.Checkpoint) string {
 		return c.URL
 	}
 	return c.Address
-}
-
-// activeNodes lists the ACTIVE nodes of a memory.
-func activeNodes(m mpp.PoolMemory) []string {
-	var found []string
-	for _, n := range m.Nodes {
-		if n.State == mpp.Active {
-			found = append(found, n.Address)
-		}
-	}
-	return found
 }

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"mpp/demo"
+)
+
+func newDemo(e *env) *cobra.Command {
+	var o demo.Options
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "a real replicated pool on this machine, to try MPP on",
+		Long: `demo starts three real MariaDB (or MySQL) servers in replication on loopback addresses, a
+writer, and an mppd that watches them; "make demo" runs it. The other commands break and mend
+its servers, numbered 1 to 3, from another terminal.`,
+		Example: `  mpp demo up
+  mpp demo kill 1`,
+	}
+	group(cmd, "mpp demo up | down | kill N | freeze N | thaw N | start N | stop-sql N | start-sql N")
+	cmd.PersistentFlags().StringVar(&o.Dir, "dir", "", "the demo's `FOLDER`; default mpp-demo-UID in the temporary folder")
+	up := &cobra.Command{
+		Use: "up", Short: "start the demo; Ctrl-C ends it and removes everything", Args: between(0),
+		Long:    "up starts the demo and holds it until Ctrl-C, which removes everything.",
+		Example: "  mpp demo up",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Out = e.sys.Out
+			return demo.Up(cmd.Context(), o)
+		},
+	}
+	down := &cobra.Command{
+		Use: "down", Short: "remove what a demo left behind that was killed", Args: between(0),
+		Long:    "down ends and removes a demo whose \"mpp demo up\" is no longer there to do it.",
+		Example: "  mpp demo down",
+		RunE: func(*cobra.Command, []string) error {
+			o.Out = e.sys.Out
+			return demo.Down(o)
+		},
+	}
+	cmd.AddCommand(up, down)
+	for _, each := range []struct {
+		deed  demo.Deed
+		short string
+	}{
+		{demo.Kill, "kill a server with -9"},
+		{demo.Freeze, "stop a server's process, so that it connects and never answers"},
+		{demo.Thaw, "let a frozen server go on"},
+		{demo.Start, "start a server again, as a replica of the ACTIVE node"},
+		{demo.StopSQL, "stop a replica's SQL thread"},
+		{demo.StartSQL, "start a replica's threads"},
+	} {
+		cmd.AddCommand(newDeed(e, &o, each.deed, each.short))
+	}
+	return cmd
+}
+
+func newDeed(e *env, o *demo.Options, deed demo.Deed, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: string(deed) + " N", Short: short, Args: exactly("N"),
+		Long:      fmt.Sprintf("%s: %s. N is its number in the demo, 1 to 3.", deed, short),
+		Example:   fmt.Sprintf("  mpp demo %s 1", deed),
+		ValidArgs: []string{"1", "2", "3"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			number, err := strconv.Atoi(args[0])
+			if err != nil {
+				return usagef("usage: mpp demo "+string(deed)+" N", "%q is not a server's number: 1, 2 or 3", args[0])
+			}
+			o.Out = e.sys.Out
+			return demo.Do(cmd.Context(), *o, deed, number)
+		},
+	}
+}
