@@ -21,8 +21,9 @@ func (w *worker[R]) now() {
 	w.signal()
 }
 
-// setLane moves the worker to a lane. The confirm lane starts at once, the others with their
-// next regular run.
+// setLane moves the worker to a lane. The confirm lane starts one confirm interval after the
+// last run began, which is at once where that is past: a second look at the very same moment
+// would prove nothing. The others start with their next regular run.
 func (w *worker[R]) setLane(lane mpp.Lane) {
 	w.mu.Lock()
 	if w.lane == lane {
@@ -32,8 +33,14 @@ func (w *worker[R]) setLane(lane mpp.Lane) {
 	w.lane = lane
 	now := time.Now()
 	switch {
-	case lane == mpp.LaneConfirm:
+	case lane == mpp.LaneConfirm && w.began.IsZero():
 		w.ask(now, true)
+	case lane == mpp.LaneConfirm:
+		first := w.began.Add(w.job.timing.confirm)
+		if first.Before(now) {
+			first = now
+		}
+		w.ask(first, true)
 	case !w.asked:
 		w.replan(now)
 	}

@@ -35,6 +35,8 @@ type Target struct {
 	// Timeout bounds a poll; 0 means Interval.
 	Timeout time.Duration
 	Prober  Prober
+	// Active says that a node which is new to the poller is ACTIVE; later SetActive says so.
+	Active bool
 }
 
 // Checkpoint is a checkpoint that is to be tried. Pool and Name together are unique.

@@ -205,6 +205,35 @@ func TestConfirmLanePollsAtOnceAndFast(t *testing.T) {
 	})
 }
 
+func TestConfirmLaneLeavesAnIntervalAfterThePollThatLedToIt(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		f := &fake{node: "a:1"}
+		b.Set([]Target{target("a:1", f)}, nil)
+		b.pass(3 * time.Second)
+		b.PollNow("a:1")
+		b.pass(time.Millisecond)
+		before, polled := f.count(), time.Since(b.begun)-time.Millisecond
+		b.SetLane("a:1", mpp.LaneConfirm)
+		b.pass(150 * time.Millisecond)
+		if diff := cmp.Diff([]time.Duration{polled + 100*time.Millisecond}, f.times(b.begun)[before:]); diff != "" {
+			t.Errorf("polls after a first failure (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestANewTargetMayBeActiveFromItsFirstPoll(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		f := &fake{node: "a:1"}
+		tgt := target("a:1", f)
+		tgt.Active = true
+		b.Set([]Target{tgt}, nil)
+		b.pass(time.Second)
+		if f.count() == 0 || !f.lastAsk().Active {
+			t.Error("the first poll was not asked as of an ACTIVE node")
+		}
+	})
+}
+
 func TestSlowLanePollsSeldom(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		f := &fake{node: "a:1"}

@@ -12,9 +12,13 @@ import (
 	"go.uber.org/goleak"
 
 	"mpp"
+	"mpp/sandbox/fakenode"
 )
 
 func TestMain(m *testing.M) {
+	if fakenode.IsChild() {
+		os.Exit(fakenode.RunChild())
+	}
 	if os.Getenv(sleeperVar) != "" {
 		os.Exit(sleeper())
 	}

@@ -82,6 +82,7 @@ func (p *Poller) setNodes(targets []Target) {
 		switch {
 		case !known:
 			w := newWorker(p.shared, g, j, g.spread(now, fresh, j.timing.interval))
+			w.active = t.Active
 			if old := replaced[t.Node]; old != nil {
 				w.lane, w.active = old.role()
 			}
