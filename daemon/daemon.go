@@ -174,11 +174,22 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 // watch makes the poller poll what c wants, and tells it what it must know of each node.
 func (d *Daemon) watch(c *config.Config) error {
-	if err := d.setTargets(c); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
+	active := map[string]bool{}
+	err := d.loop.ask(ctx, func(time.Time) {
+		for _, a := range d.loop.arbiters {
+			for _, n := range a.Memory().Nodes {
+				active[n.Address] = n.State == mpp.Active
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.setTargets(c, active); err != nil {
+		return err
+	}
 	return d.tellPoller(ctx)
 }
 

@@ -28,8 +28,8 @@ type point struct {
 }
 
 // setTargets makes the poller poll what c wants: probers are made for what is new or
-// changed; the rest goes on undisturbed. When a prober cannot be made, nothing changes.
-func (d *Daemon) setTargets(c *config.Config) error {
+// changed; the rest goes on undisturbed. active says which nodes are ACTIVE. When a prober cannot be made, nothing changes.
+func (d *Daemon) setTargets(c *config.Config, active map[string]bool) error {
 	probes, points, err := d.proberSet(c)
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func (d *Daemon) setTargets(c *config.Config) error {
 		for _, n := range p.Nodes {
 			targets = append(targets, poller.Target{
 				Node: n.Address, Pool: p.Name, Interval: p.Interval, ConfirmInterval: p.ConfirmInterval,
-				SlowInterval: p.SlowInterval, Timeout: p.Timeout, Prober: probes[n.Address].prober,
+				SlowInterval: p.SlowInterval, Timeout: p.Timeout, Prober: probes[n.Address].prober, Active: active[n.Address],
 			})
 		}
 		for _, each := range p.Checkpoints {
