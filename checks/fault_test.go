@@ -154,6 +154,11 @@ func TestReplicaOfAStrangerIsAWarning(t *testing.T) {
 	o := eventually(t, prober(t, opt), mpp.Ask{}, func(o mpp.Observation) bool { return o.LagKnown })
 	expect(t, o, want{"replication", mpp.Warn, mpp.KindWrongSource, "replicates from " + pool.Servers[0].Address()})
 
+	p := prober(t, opt)
+	expect(t, poll(t, p, mpp.Ask{}), want{"replication", mpp.Warn, mpp.KindWrongSource, "replicates from"})
+	p.SetPoolNodes([]string{pool.Servers[0].Address()}) // a reload added it
+	healthy(t, poll(t, p, mpp.Ask{}))
+
 	_, portOfSource, _ := splitAddress(pool.Servers[0].Address())
 	opt.PoolNodes = []string{"localhost:" + portOfSource} // another name of the same host
 	o = eventually(t, prober(t, opt), mpp.Ask{}, func(o mpp.Observation) bool { return o.LagKnown })

@@ -33,6 +33,7 @@ func (p *Prober) Poll(ctx context.Context, ask mpp.Ask) (o mpp.Observation) {
 		}}
 		return o
 	}
+	p.takePoolNodes()
 	p.poll(ctx, ask, &o)
 	return o
 }

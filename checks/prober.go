@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mpp"
@@ -39,6 +40,8 @@ type Prober struct {
 	// heldUntil is until when nothing but logins are tried: see hold.
 	heldUntil time.Time
 	round     round
+	// poolNodes is what SetPoolNodes brought and the next poll takes, nil for nothing new.
+	poolNodes atomic.Pointer[[]string]
 }
 
 // loginState is what the last whole login found.

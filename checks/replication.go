@@ -188,6 +188,21 @@ func (p *Prober) knowsSource(c *mpp.Channel, now, end time.Time) bool {
 	return r.ours || !r.known
 }
 
+// SetPoolNodes says which nodes the pool has from now on, in place of Options.PoolNodes: a
+// reload that adds a node elsewhere leaves this one's connection alone. It does not wait for a
+// poll that is under way, and does not keep the slice.
+func (p *Prober) SetPoolNodes(nodes []string) {
+	nodes = slices.Clone(nodes)
+	p.poolNodes.Store(&nodes)
+}
+
+// takePoolNodes puts in force what SetPoolNodes brought.
+func (p *Prober) takePoolNodes() {
+	if nodes := p.poolNodes.Swap(nil); nodes != nil {
+		p.o.PoolNodes, p.source.resolved = *nodes, nil
+	}
+}
+
 // resolve looks up the source and the nodes that have its port.
 func (p *Prober) resolve(c *mpp.Channel, end time.Time) resolution {
 	limit := time.Now().Add(resolveLimit)

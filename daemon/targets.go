@@ -107,11 +107,13 @@ func (d *Daemon) dropNew(probes map[string]probe) {
 }
 
 func (d *Daemon) probeFor(p config.Pool, n config.Node) (probe, error) {
-	wanted := checkOptions(p, n)
+	wanted, neighbours := checkOptions(p, n), sources(p)
 	if old, there := d.probes[n.Address]; there && reflect.DeepEqual(old.options, wanted) {
+		old.prober.SetPoolNodes(neighbours)
 		return old, nil
 	}
 	o := wanted
+	o.PoolNodes = neighbours
 	o.Watcher = d.watcher
 	o.Hangup = func() { d.poller.PollNow(n.Address) }
 	o.PoolServer = func(id uint32, uuid string) bool { return d.poolHas(p.Name, id, uuid) }
@@ -139,7 +141,20 @@ func (d *Daemon) poolHas(pool string, id uint32, uuid string) bool {
 	return false
 }
 
-// checkOptions maps a node's configuration to the options of its prober.
+// sources lists the nodes that a replica of the pool may replicate from; nil means anybody.
+func sources(p config.Pool) []string {
+	if !p.Checks.Replication.SourceInPool {
+		return nil
+	}
+	all := make([]string, 0, len(p.Nodes))
+	for _, n := range p.Nodes {
+		all = append(all, n.Address)
+	}
+	return all
+}
+
+// checkOptions maps a node's configuration to the options of its prober, all but the pool's
+// other nodes.
 func checkOptions(p config.Pool, n config.Node) checks.Options {
 	c := p.Checks
 	o := checks.Default()
@@ -151,11 +166,6 @@ func checkOptions(p config.Pool, n config.Node) checks.Options {
 	o.Query, o.QuerySQL, o.QueryLimit = c.Query.Enabled, c.Query.SQL, c.Query.Timeout
 	o.Replication, o.ReplicationLimit = c.Replication.Enabled, c.Replication.Timeout
 	o.ReplicaExpected, o.SourceUnreachableCritical = c.Replication.Expected, c.Replication.SourceUnreachableCritical
-	if c.Replication.SourceInPool {
-		for _, each := range p.Nodes {
-			o.PoolNodes = append(o.PoolNodes, each.Address)
-		}
-	}
 	o.Lag, o.HeartbeatTable, o.HeartbeatLimit = c.Lag.Enabled, c.Lag.HeartbeatTable, c.Lag.Timeout
 	o.LagThresholds = checks.Thresholds{Info: c.Lag.Info, Warn: c.Lag.Warn, Critical: c.Lag.Critical, Fail: c.Lag.Fail}
 	o.IgnoreConfiguredDelay = c.Lag.IgnoreConfiguredDelay
