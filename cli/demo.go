@@ -60,7 +60,7 @@ its servers, numbered 1 to 3, from another terminal.`,
 func newDeed(e *env, o *demo.Options, deed demo.Deed, short string) *cobra.Command {
 	return &cobra.Command{
 		Use: string(deed) + " N", Short: short, Args: exactly("N"),
-		Long:      fmt.Sprintf("%s: %s. N is its number in the demo, 1 to 3.", deed, short),
+		Long:      fmt.Sprintf("%s: %s.\nN is its number in the demo, 1 to 3.", deed, short),
 		Example:   fmt.Sprintf("  mpp demo %s 1", deed),
 		ValidArgs: []string{"1", "2", "3"},
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -8,12 +8,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// docsPage is where the documentation is, seen from testdata/config, where its examples run.
+// docsPage is where the documentation is, seen from testdata/files, where its examples run.
 const docsPage = "../../../docs/cli.md"
 
 func documentation(t *testing.T) string {
 	t.Helper()
-	t.Chdir("testdata/config")
+	t.Chdir("testdata/files")
 	text, err := os.ReadFile(docsPage)
 	if err != nil {
 		t.Fatal(err)

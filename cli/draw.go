@@ -80,8 +80,11 @@ func (s *statusCommand) drawNode(t *table, r reading, p *mpp.PoolView, n *mpp.No
 	if n.NoPromote {
 		remarks = append(remarks, "no_promote")
 	}
-	if n.Message != "" || n.State == mpp.Failed {
-		remarks = append(remarks, orNone(n.Message, n.Evidence))
+	switch {
+	case n.Message != "":
+		remarks = append(remarks, n.Message)
+	case n.State == mpp.Failed:
+		remarks = append(remarks, "last poll was good; FAIL since "+s.moment(n.Since)+": "+n.Evidence)
 	}
 	t.add(cell{text: "  " + string(n.Type)}, cell{text: serverText(n)}, cell{text: fmt.Sprint(n.Errors), right: true}, polled,
 		statusCell(n.Status), cell{text: stateText(n), style: stateStyle(n)}, cell{text: strings.Join(remarks, "; ")})

@@ -92,7 +92,7 @@ func (e *env) replay(ctx context.Context, f replayFlags, files []string) error {
 func (e *env) replayDaemon(ctx context.Context, f replayFlags, rules *config.Config) error {
 	from, err := e.parsePast(f.from)
 	if err != nil {
-		return err
+		return usagef("", "--from: %v", err)
 	}
 	c, err := e.client()
 	if err != nil {

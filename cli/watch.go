@@ -15,6 +15,8 @@ const (
 	defaultWatch = "1s"
 	// minWatch keeps a slip of the finger from keeping the daemon busy.
 	minWatch = 100 * time.Millisecond
+	// maxWatchWait is how long a picture waits for the daemon, unless the interval is longer.
+	maxWatchWait = 2 * time.Second
 )
 
 // parseInterval reads "2s", "500ms", or bare seconds as watch(1) takes them.
@@ -37,6 +39,8 @@ func (s *statusCommand) repeat(ctx context.Context, interval time.Duration) erro
 	if onTerminal {
 		defer s.leaveTerminal()
 	}
+	// A picture must not stand for fresh while a stuck daemon is waited for.
+	s.timeout = min(s.timeout, max(interval, maxWatchWait))
 	ticks := time.NewTicker(interval)
 	defer ticks.Stop()
 	var last *mpp.View

@@ -94,6 +94,31 @@ func TestWatchShowsWhatWasKnownWhenTheDaemonGoesAway(t *testing.T) {
 	}
 }
 
+func TestWatchMarksAStuckDaemonWithinTwoSeconds(t *testing.T) {
+	s, w := newStage(t), healthy()
+	asked := 0
+	c := w.client()
+	c.view = func() (*mpp.View, error) { return w.shown(), nil }
+	s.dial = func(Target) (Client, error) {
+		if asked++; asked > 1 {
+			return stuckClient{c}, nil
+		}
+		return c, nil
+	}
+	out, _, _ := watching(t, s, 3500*time.Millisecond, "mpp status shop --watch")
+	if !strings.Contains(out, "gave no answer within 2s") {
+		t.Errorf("after 3.5 s of which 2.5 brought no answer:\n%s", out)
+	}
+}
+
+// stuckClient is a daemon that takes questions and does not answer.
+type stuckClient struct{ *fake }
+
+func (stuckClient) View(ctx context.Context) (*mpp.View, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
 func TestLinesThatDoNotFitAreCountedAsTheyWrap(t *testing.T) {
 	lines := []string{"short", strings.Repeat("x", 25), "\x1b[31m" + strings.Repeat("y", 10) + "\x1b[0m", "end"}
 	for height, want := range map[int]int{0: 4, 5: 3, 6: 4, 7: 4, 2: 2, 3: 2} {

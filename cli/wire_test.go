@@ -50,7 +50,14 @@ func (s source) CheckNow(_ context.Context, node string) (mpp.Observation, error
 	return *o, nil
 }
 
-func (s source) Record(context.Context, time.Time, io.Writer) error { return nil }
+func (s source) Record(ctx context.Context, from time.Time, w io.Writer) error {
+	r, err := s.fake.Record(ctx, from)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, r)
+	return err
+}
 
 // served serves a world on a unix socket and TCP, as mppd would.
 func served(t *testing.T, w *world) (socket string, tcp net.Addr, news chan mpp.Event) {
@@ -96,6 +103,7 @@ func TestRealClientAnswersAsTheFakeOneDoes(t *testing.T) {
 		"mpp status", "mpp status shop", "mpp nodes", "mpp nodes --state fail", "mpp events", "mpp events -n 3 --node db1",
 		"mpp events --since 1h --json", "mpp explain shop", "mpp check db1", "mpp check galera2", "mpp promote db1",
 		"mpp reload", "mpp version", "mpp status nowhere", "mpp __complete recover ''",
+		"mpp replay --from 3h", "mpp replay --from 3h --verify",
 	} {
 		if diff := cmp.Diff(fakes.run(line), over.run(line)); diff != "" {
 			t.Errorf("%s: -fake +real\n%s", line, diff)

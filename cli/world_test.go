@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"mpp"
+	"mpp/journal"
 	"mpp/pool"
 	"mpp/publish/api/client"
 	"mpp/state"
@@ -23,6 +25,7 @@ type fake struct {
 	explain func(pool string) (*mpp.Explanation, error)
 	events  func(client.EventQuery) ([]mpp.Event, error)
 	stream  func(context.Context, client.EventQuery, func(mpp.Event) error) error
+	record  func(from time.Time) []journal.Line
 	do      func(pool string, c mpp.Command) (mpp.Result, error)
 	check   func(node string) (*mpp.Observation, error)
 	reload  func() error
@@ -53,8 +56,14 @@ func (f *fake) Do(_ context.Context, pool string, c mpp.Command) (mpp.Result, er
 
 func (f *fake) Check(_ context.Context, node string) (*mpp.Observation, error) { return f.check(node) }
 
-func (f *fake) Record(context.Context, time.Time) (io.ReadCloser, error) {
-	return io.NopCloser(bytes.NewReader(nil)), nil
+func (f *fake) Record(_ context.Context, from time.Time) (io.ReadCloser, error) {
+	var b bytes.Buffer
+	for _, line := range f.record(from) {
+		if err := json.NewEncoder(&b).Encode(line); err != nil {
+			return nil, err
+		}
+	}
+	return io.NopCloser(&b), nil
 }
 
 func (f *fake) Reload(context.Context) error { return f.reload() }
@@ -72,6 +81,7 @@ type world struct {
 	names  []string
 	seq    uint64
 	events []mpp.Event
+	inputs []mpp.Input
 	// spoil changes the view before it is shown.
 	spoil func(*mpp.View)
 }
@@ -85,6 +95,7 @@ func (w *world) add(p pool.Policy) {
 
 func (w *world) step(p int, at time.Time, in mpp.Input) mpp.Result {
 	in.At, in.Pool = at, w.names[p]
+	w.inputs = append(w.inputs, in)
 	result := mpp.Result{}
 	for _, a := range w.pools[p].Step(at, in) {
 		if a.Kind == mpp.ActionEvent {
@@ -143,6 +154,7 @@ func (w *world) client() *fake {
 			return &x, nil
 		},
 		events: func(q client.EventQuery) ([]mpp.Event, error) { return w.selected(q), nil },
+		record: w.recorded,
 		do: func(name string, c mpp.Command) (mpp.Result, error) {
 			return w.step(w.find(name), w.now, mpp.Input{Command: &c}), nil
 		},
@@ -158,6 +170,21 @@ func (w *world) client() *fake {
 		},
 		reload: func() error { return nil },
 	}
+}
+
+// recorded is all inputs since from, between a mark of nothing known and one of what is known
+// now. It tells the truth for a from before the first input only.
+func (w *world) recorded(from time.Time) []journal.Line {
+	blank, known := &journal.Mark{At: from}, &journal.Mark{At: w.now}
+	for i, a := range w.pools {
+		blank.Pools = append(blank.Pools, mpp.PoolMemory{Name: w.names[i]})
+		known.Pools = append(known.Pools, a.Memory())
+	}
+	lines := []journal.Line{{Mark: blank}}
+	for i := range w.inputs {
+		lines = append(lines, journal.Line{Input: &w.inputs[i]})
+	}
+	return append(lines, journal.Line{Mark: known})
 }
 
 func (w *world) selected(q client.EventQuery) []mpp.Event {
