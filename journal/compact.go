@@ -79,7 +79,8 @@ func (j *Journal) prune() {
 	if err != nil {
 		return // the next one tries again
 	}
-	for _, e := range files.surplus(j.o.MaxSize) {
+	// The live segment may grow until the next time.
+	for _, e := range files.surplus(j.o.MaxSize - j.o.MaxSegment) {
 		_ = os.Remove(e.path) // the next one tries again
 	}
 }
@@ -87,10 +88,11 @@ func (j *Journal) prune() {
 // surplus returns the files to drop, oldest first.
 func (l *listing) surplus(maxSize int64) []entry {
 	var drop []entry
-	size := l.size
+	size, count := l.size, len(l.segments)+len(l.snapshots)
 	discard := func(e entry) {
 		drop = append(drop, e)
 		size -= e.size
+		count--
 	}
 	for _, e := range l.aside[:max(0, len(l.aside)-damagedKept)] {
 		discard(e)
@@ -112,7 +114,7 @@ func (l *listing) surplus(maxSize int64) []entry {
 	}
 	slices.SortStableFunc(old, before)
 	for _, e := range old {
-		if size <= maxSize {
+		if size <= maxSize && count <= filesKept {
 			break
 		}
 		discard(e)

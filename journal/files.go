@@ -19,6 +19,9 @@ const (
 	tmpSuffix     = ".tmp"
 	// damagedKept bounds the files that are kept aside.
 	damagedKept = 8
+	// filesKept bounds the segments and snapshots of a journal whose daemon is restarted, and
+	// so compacted, again and again.
+	filesKept = 200
 )
 
 // file is what the journal needs of an open file; tests put failing ones in its place.

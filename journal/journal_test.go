@@ -148,7 +148,7 @@ func TestDirectoryStaysWithinItsBounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if files.size > o.MaxSize+o.MaxSize/8+4096 {
+		if files.size > o.MaxSize {
 			t.Fatalf("after %d records there are %d bytes, bound %d", i, files.size, o.MaxSize)
 		}
 	}
@@ -161,6 +161,23 @@ func TestDirectoryStaysWithinItsBounds(t *testing.T) {
 	j.abandon()
 	_, r := mustOpen(t, dir, o)
 	checkRestored(t, r, 2000)
+}
+
+func TestNumberOfFilesIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	j, _ := mustOpen(t, dir, Options{})
+	for i := uint64(1); i <= filesKept; i++ {
+		mustAppend(t, j, i, i)
+		if err := j.Compact(nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(segmentsOf(t, dir)) + len(snapshotsOf(t, dir)); n > filesKept || n < filesKept-4 {
+		t.Errorf("%d files, bound %d", n, filesKept)
+	}
+	j.abandon()
+	_, r := mustOpen(t, dir, Options{})
+	checkRestored(t, r, filesKept)
 }
 
 func TestWhatARestartNeedsIsKeptBeyondTheBound(t *testing.T) {
@@ -176,95 +193,6 @@ func TestWhatARestartNeedsIsKeptBeyondTheBound(t *testing.T) {
 	checkRestored(t, r, 500)
 	if len(r.Damage) != 0 {
 		t.Errorf("damage %q", r.Damage)
-	}
-}
-
-func TestHistoryIsReadBesideTheWriter(t *testing.T) {
-	dir := t.TempDir()
-	j, _ := mustOpen(t, dir, Options{MaxSegment: 4 << 10})
-	mustAppend(t, j, 1, 50)
-	if err := j.Compact(nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	mustAppend(t, j, 51, 80)
-	if _, err := j.live.f.Write([]byte(`12345678 {"seq":81,"at`)); err != nil { // under way
-		t.Fatal(err)
-	}
-	seq, snapshots := uint64(0), []uint64{}
-	for e, err := range Read(dir) {
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case e.Damage != "":
-			t.Errorf("damage %q", e.Damage)
-		case e.Snapshot != nil:
-			snapshots = append(snapshots, e.Snapshot.Seq)
-			if e.Snapshot.Seq != seq {
-				t.Errorf("snapshot of %d after record %d", e.Snapshot.Seq, seq)
-			}
-		default:
-			seq++
-			want := nth(seq)
-			want.Seq = seq
-			if d := cmp.Diff(&want, e.Record); d != "" {
-				t.Fatalf("record %d: %s", seq, d)
-			}
-		}
-	}
-	if seq != 80 || !cmp.Equal(snapshots, []uint64{0, 50}) {
-		t.Errorf("%d records, snapshots %v", seq, snapshots)
-	}
-	n := uint64(0)
-	for e, err := range Events(dir) {
-		if n++; err != nil || e.Seq != n {
-			t.Fatalf("event %d: %+v %v", n, e, err)
-		}
-	}
-	if n != 80 {
-		t.Errorf("%d events", n)
-	}
-	r, err := Peek(dir, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkRestored(t, r, 80)
-}
-
-func TestReplayLinesBeginAtTheSnapshotBefore(t *testing.T) {
-	dir := t.TempDir()
-	j, _ := mustOpen(t, dir, Options{})
-	mustAppend(t, j, 1, 10)
-	if err := j.Compact(nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	mustAppend(t, j, 11, 20)
-	var inputs int
-	var first *Mark
-	for l, err := range Lines(dir, Query{From: time.Now(), Pool: "p1"}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if first == nil {
-			first = l.Mark
-		}
-		if l.Input != nil {
-			if inputs++; l.Input.Pool != "p1" {
-				t.Errorf("input of %s", l.Input.Pool)
-			}
-		}
-	}
-	want, _ := sum(10).restored()
-	if inputs != 5 || first == nil || len(first.Pools) != 1 || !cmp.Equal(want["p1"], first.Pools[0]) {
-		t.Errorf("%d inputs after %+v", inputs, first)
-	}
-	inputs = 0
-	for l := range Lines(dir, Query{}) {
-		if l.Input != nil {
-			inputs++
-		}
-	}
-	if inputs != 20 {
-		t.Errorf("%d inputs in all", inputs)
 	}
 }
 

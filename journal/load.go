@@ -184,9 +184,6 @@ func tornText(data []byte) bool {
 // segment adds the records of a segment.
 func (l *loader) segment(e entry, last bool) error {
 	f, err := os.Open(e.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // dropped meanwhile: a reader beside a daemon
-	}
 	if err != nil {
 		return err
 	}

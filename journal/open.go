@@ -2,8 +2,12 @@ package journal
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 )
+
+// peekTries bounds how often a reader begins again beside a daemon that drops files.
+const peekTries = 20
 
 // Open opens the journal in dir, which is made (mode 0750) when it is missing, and gives
 // back what is remembered. Damage is not an error: it is told in Restored, and the damaged
@@ -46,9 +50,13 @@ func openError(dir string, err error) error {
 	return dirError(dir, err)
 }
 
-// Peek gives back what Open would, and changes nothing.
+// Peek gives back what Open would, and changes nothing. Beside a daemon that writes, a note
+// about a last line that was cut short means nothing.
 func Peek(dir string, o Options) (Restored, error) {
 	l, err := load(dir, o.withDefaults().EventsKept)
+	for try := 0; errors.Is(err, fs.ErrNotExist) && try < peekTries; try++ {
+		l, err = load(dir, o.withDefaults().EventsKept) // a file was dropped between listing and reading
+	}
 	if err != nil {
 		return Restored{}, openError(dir, err)
 	}

@@ -48,13 +48,15 @@ func Read(dir string) iter.Seq2[Entry, error] {
 type reader struct {
 	snapshots []entry // not given yet
 	last      uint64  // number of the last record
+	skipped   bool    // the next record need not follow it
 	yield     func(Entry, error) bool
 }
 
 func (r *reader) segment(e entry, last bool) bool {
 	f, err := os.Open(e.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return true // dropped by the daemon since
+		r.skipped = true // dropped by the daemon since
+		return true
 	}
 	if err != nil {
 		return r.fail(err)
@@ -70,11 +72,12 @@ func (r *reader) segment(e entry, last bool) bool {
 		if err != nil {
 			return r.fail(fmt.Errorf("read %s at offset %d: %w", e.path, lines.offset, err))
 		}
-		if h, ok := decodeHeader(line.data); ok && line.offset == 0 {
-			if h.Version != formatVersion {
+		if line.offset == 0 {
+			if h, ok := decodeHeader(line.data); ok && h.Version != formatVersion {
 				return r.fail(&VersionError{Path: e.path, Version: h.Version})
+			} else if ok {
+				continue
 			}
-			continue
 		}
 		record, err := decodeRecord(line.data)
 		if err != nil || !line.ended {
@@ -115,13 +118,13 @@ func (r *reader) record(e entry, record *Record) bool {
 			return false
 		}
 	}
-	if r.last > 0 && record.Seq > r.last+1 {
+	if r.last > 0 && record.Seq > r.last+1 && !r.skipped {
 		text := fmt.Sprintf("%s: records %d to %d are missing", filepath.Base(e.path), r.last+1, record.Seq-1)
 		if !r.yield(Entry{Damage: text}, nil) {
 			return false
 		}
 	}
-	r.last = record.Seq
+	r.last, r.skipped = record.Seq, false
 	return r.yield(Entry{Record: record}, nil)
 }
 

@@ -23,7 +23,7 @@ type Record struct {
 	// PoolMemory is the pool's own memory. Nil Nodes in it leave the nodes alone; Nodes that
 	// are not nil, even empty ones, replace all nodes.
 	PoolMemory *mpp.PoolMemory `json:"pool_memory,omitempty"`
-	// Removed lists addresses of nodes that are gone.
+	// Removed lists addresses of nodes that are gone; it is applied before Nodes.
 	Removed []string `json:"removed,omitempty"`
 	// Nodes holds the whole memory of each node that changed.
 	Nodes []mpp.NodeMemory `json:"nodes,omitempty"`

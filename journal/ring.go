@@ -22,8 +22,8 @@ type RingOptions struct {
 	MaxBytes int64
 }
 
-// parts is how many chunks make up a full ring: a bound is kept by dropping a whole chunk.
-const parts = 16
+// ringChunks is how many chunks make up a full ring: a bound is kept by dropping a whole chunk.
+const ringChunks = 16
 
 // variants is how many shapes of its poll a node may alternate between at no cost: with and
 // without a fresh login, say.
@@ -105,9 +105,20 @@ func (r *Ring) Add(in mpp.Input) {
 	r.drop(in.At)
 }
 
+// NeedsMark reports whether Mark should be called: at first, and then about every sixteenth
+// of the window, or sooner when the ring fills faster. It is cheap enough to ask after
+// every Add. When marks are farther apart than that, the inputs before the oldest one that
+// is left are of no use.
+func (r *Ring) NeedsMark() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.chunks)
+	return n == 0 || len(r.chunks[n-1].marks) == 0
+}
+
 // Mark keeps the memory of all pools as it is now, so that a replay can begin here. The
-// daemon marks when it starts, after each reload, and about each minute; the ring keeps the
-// slice, which must not be changed afterwards.
+// daemon marks when NeedsMark says so and after each reload; the ring keeps the slice, which
+// must not be changed afterwards.
 func (r *Ring) Mark(at time.Time, pools []mpp.PoolMemory) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,9 +138,9 @@ func (r *Ring) Mark(at time.Time, pools []mpp.PoolMemory) {
 func (r *Ring) room(at time.Time) *chunk {
 	if n := len(r.chunks); n > 0 {
 		c := r.chunks[n-1]
-		full := c.inputs >= max(1, r.o.MaxInputs/parts) ||
-			c.bytes+int64(len(c.buf)) >= r.o.MaxBytes/parts ||
-			at.Sub(c.first) >= r.o.Window/parts
+		full := c.inputs >= max(1, r.o.MaxInputs/ringChunks) ||
+			c.bytes+int64(len(c.buf)) >= r.o.MaxBytes/ringChunks ||
+			at.Sub(c.first) >= r.o.Window/ringChunks
 		if !full {
 			if at.After(c.last) {
 				c.last = at
@@ -139,6 +150,11 @@ func (r *Ring) room(at time.Time) *chunk {
 	}
 	r.nextID++
 	c := &chunk{id: r.nextID, first: at, last: at}
+	if n := len(r.chunks); n > 0 { // it will have about the size of the one before
+		like := r.chunks[n-1]
+		c.buf = make([]byte, 0, len(like.buf)+len(like.buf)/ringChunks)
+		c.shapes = make([]*shape, 0, len(like.shapes)+len(like.shapes)/ringChunks)
+	}
 	r.chunks = append(r.chunks, c)
 	r.forget()
 	return c
