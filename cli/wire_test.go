@@ -100,10 +100,10 @@ func TestRealClientAnswersAsTheFakeOneDoes(t *testing.T) {
 	over, fakes := realStage(t, map[string]string{"MPP_SOCKET": socket}), newStage(t)
 	fakes.direct("world failover")
 	for _, line := range []string{
+		"mpp replay --from 3h", "mpp replay --from 3h --verify", // before any command is refused, which is recorded
 		"mpp status", "mpp status shop", "mpp nodes", "mpp nodes --state fail", "mpp events", "mpp events -n 3 --node db1",
 		"mpp events --since 1h --json", "mpp explain shop", "mpp check db1", "mpp check galera2", "mpp promote db1",
 		"mpp reload", "mpp version", "mpp status nowhere", "mpp __complete recover ''",
-		"mpp replay --from 3h", "mpp replay --from 3h --verify",
 	} {
 		if diff := cmp.Diff(fakes.run(line), over.run(line)); diff != "" {
 			t.Errorf("%s: -fake +real\n%s", line, diff)
