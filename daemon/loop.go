@@ -171,6 +171,7 @@ func (l *loop) collect(a *pool.Arbiter, in mpp.Input, actions []mpp.Action, repl
 				l.batch.replies = append(l.batch.replies, pendingReply{reply, *action.Result})
 			}
 			continue
+		default: // the poller's: carried out once the journal has it
 		}
 		l.batch.actions = append(l.batch.actions, poolAction{in.Pool, action})
 	}
@@ -277,6 +278,7 @@ func (l *loop) carryOut(pool string, action mpp.Action) {
 		l.poller.PollNow(action.Node)
 	case mpp.ActionCheckpoints:
 		l.poller.TryCheckpoints(pool)
+	default: // collect has dealt with it
 	}
 }
 

@@ -53,7 +53,6 @@ type rig struct {
 	keys   string // put into the pool
 	cmd    *exec.Cmd
 	exited chan struct{}
-	log    *os.File
 	http   *http.Client
 }
 

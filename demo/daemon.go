@@ -34,7 +34,8 @@ func startDaemon(ctx context.Context, o Options) (*daemon, error) {
 	}
 	defer log.Close()
 	d := &daemon{
-		cmd: exec.Command(o.Mppd, "-config", o.config()), ended: make(chan error, 1), done: make(chan struct{}), logFile: o.log(),
+		// Not bound to ctx, which ends with the start; stop ends it.
+		cmd: exec.CommandContext(context.WithoutCancel(ctx), o.Mppd, "-config", o.config()), ended: make(chan error, 1), done: make(chan struct{}), logFile: o.log(),
 	}
 	d.cmd.Stdout, d.cmd.Stderr = log, log
 	// A Ctrl-C in the terminal is the demo's to handle: mppd is stopped by it.

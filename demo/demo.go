@@ -123,7 +123,7 @@ func (d *demo) start(ctx context.Context) error {
 	}
 	fmt.Fprintf(d.Out, "starting three servers (%s %s, %s) ...\n", base.Flavour, base.Version, base.Origin)
 	d.pool, err = sandbox.StartPool(ctx, sandbox.PoolOptions{
-		Base: base, Name: "node", Dir: d.servers(), Addresses: addresses(), Detached: true, StartReadOnly: true,
+		Base: base, Name: "node", Dir: d.servers(), Addresses: addresses(ctx), Detached: true, StartReadOnly: true,
 	})
 	if err != nil {
 		return fmt.Errorf("start the demo's servers: %w", err)
@@ -137,12 +137,12 @@ func (d *demo) start(ctx context.Context) error {
 }
 
 // addresses are easy to read and to type; a port that is taken is replaced by a free one.
-func addresses() []string {
+func addresses(ctx context.Context) []string {
 	var all []string
 	for i := 1; i <= 3; i++ {
 		host := fmt.Sprintf("127.0.0.%d", 10+i)
 		address := net.JoinHostPort(host, "13306")
-		l, err := net.Listen("tcp", address)
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 		if err != nil {
 			address = net.JoinHostPort(host, "0")
 		} else {

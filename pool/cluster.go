@@ -17,5 +17,6 @@ func (a *Arbiter) goodClusterPoll(now time.Time, n *node) {
 		if a.promotable(now, n) {
 			a.promote(now, n, 0, ruleClusterMember, "healthy member of the cluster")
 		}
+	default: // ACTIVE is where it belongs; FAIL is sticky
 	}
 }
