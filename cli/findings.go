@@ -106,11 +106,11 @@ func (r reading) ofPool(p *mpp.PoolView) []finding {
 	for _, problem := range p.Problems {
 		add(problem.Severity, problem.Code, "%s", problem.Text)
 	}
-	if p.Status != mpp.OK && !r.tells(p, "", "cut-off") {
+	if p.Status != mpp.OK && !tells(p, "cut-off") {
 		add(p.Status, "cut-off", "the pool's status is %s (%s)", p.Status, orNone(p.Trouble, "no trouble named"))
 	}
 	outdated := r.staleView() // said once, for all of them
-	if !outdated && !r.hasWriter(p) && !r.tells(p, "", "no-writer", "cut-off", "active-failing", "no-active") {
+	if !outdated && !r.hasWriter(p) && !tells(p, "no-writer", "cut-off", "active-failing") {
 		add(mpp.Fail, "no-writer", "no node answers as a writer")
 	}
 	for i := range p.Nodes {
@@ -145,13 +145,11 @@ func (r reading) hasWriter(p *mpp.PoolView) bool {
 }
 
 // tells reports whether the daemon names one of these problems itself.
-func (r reading) tells(p *mpp.PoolView, node string, codes ...string) bool {
-	return slices.ContainsFunc(p.Problems, func(problem mpp.Problem) bool {
-		return (node == "" || problem.Node == node) && slices.Contains(codes, problem.Code)
-	})
+func tells(p *mpp.PoolView, codes ...string) bool {
+	return slices.ContainsFunc(p.Problems, func(problem mpp.Problem) bool { return slices.Contains(codes, problem.Code) })
 }
 
-// tellsOf reports whether the daemon names a problem of that node that ends well only by hand.
+// tellsOf reports whether the daemon names a problem of that node that is worth exit code 1.
 func tellsOf(p *mpp.PoolView, node string) bool {
 	return slices.ContainsFunc(p.Problems, func(problem mpp.Problem) bool {
 		return problem.Node == node && problem.Severity >= mpp.Warn
