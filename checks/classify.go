@@ -135,7 +135,7 @@ func isTLS(err error) bool {
 	)
 	return errors.Is(err, mysql.ErrNoTLS) || errors.As(err, &verify) || errors.As(err, &record) ||
 		errors.As(err, &alert) || errors.As(err, &unknown) || errors.As(err, &host) || errors.As(err, &invalid) ||
-		strings.HasPrefix(err.Error(), "tls: ") || strings.HasPrefix(err.Error(), "remote error: tls: ")
+		strings.Contains(err.Error(), "tls: ") // the rest of package tls has no types
 }
 
 // isAuthPlugin reports whether the server asked for a way to log in that the driver refuses.

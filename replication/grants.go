@@ -24,8 +24,8 @@ type scope struct {
 
 // ReadGrants reads the rows of GrantsSQL. The error never holds a row.
 func ReadGrants(rows driver.Rows) (Grants, error) {
-	if n := len(rows.Columns()); n != 1 {
-		return Grants{}, fmt.Errorf("read grants: %d columns, want 1", n)
+	if err := wantColumns(rows, 1); err != nil {
+		return Grants{}, fmt.Errorf("read grants: %w", err)
 	}
 	var g Grants
 	dest := make([]driver.Value, 1)

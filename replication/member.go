@@ -41,6 +41,9 @@ func (d *Dialect) ReadMember(rows driver.Rows) (Member, error) {
 	if d.Galera {
 		return readGalera(rows)
 	}
+	if err := wantColumns(rows, 3); err != nil {
+		return Member{}, err
+	}
 	m := Member{Ready: true}
 	dest := make([]driver.Value, 3)
 	err := eachRow(rows, dest, func() {
@@ -53,6 +56,9 @@ func (d *Dialect) ReadMember(rows driver.Rows) (Member, error) {
 
 func readGalera(rows driver.Rows) (Member, error) {
 	m := Member{Galera: true}
+	if err := wantColumns(rows, 2); err != nil {
+		return m, err
+	}
 	dest := make([]driver.Value, 2)
 	err := eachRow(rows, dest, func() {
 		switch strings.ToLower(string(text(dest[0]))) {

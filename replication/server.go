@@ -3,6 +3,7 @@ package replication
 import (
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -50,6 +51,7 @@ type ServerReader struct {
 	columns []serverColumn
 	dest    []driver.Value
 	last    mpp.Server
+	checked bool // the number of columns: once a connection
 }
 
 // NewServerReader returns a reader for the connection that was probed at now.
@@ -69,6 +71,12 @@ func (r *ServerReader) StartedAt() time.Time { return r.last.StartedAt }
 // Read reads the only row. The server it returns shares its texts with the last one where
 // nothing changed.
 func (r *ServerReader) Read(rows driver.Rows) (mpp.Server, error) {
+	if !r.checked {
+		if err := wantColumns(rows, len(r.columns)); err != nil {
+			return r.last, fmt.Errorf("read server variables: %w", err)
+		}
+		r.checked = true
+	}
 	read := false
 	err := eachRow(rows, r.dest, func() { r.row(); read = true })
 	if err == nil && !read {

@@ -27,6 +27,9 @@ func SessionSQL(id uint32) string {
 // ReadSession reads the row of SessionSQL; no row means that the session is gone.
 func ReadSession(rows driver.Rows) (Session, error) {
 	var s Session
+	if err := wantColumns(rows, 3); err != nil {
+		return s, err
+	}
 	dest := make([]driver.Value, 3)
 	err := eachRow(rows, dest, func() {
 		n, _ := number(dest[2])

@@ -113,11 +113,20 @@ func eachRow(rows driver.Rows, dest []driver.Value, read func()) error {
 	return errTooManyRows
 }
 
+// wantColumns says when an answer has another number of columns than it was asked for, which
+// something between here and the server may bring about.
+func wantColumns(rows driver.Rows, n int) error {
+	if got := len(rows.Columns()); got != n {
+		return fmt.Errorf("the answer has %d columns, want %d", got, n)
+	}
+	return nil
+}
+
 // pairs reads rows of a name and a value, such as SHOW VARIABLES returns, with the names in
 // lower case.
 func pairs(rows driver.Rows) (map[string]string, error) {
-	if n := len(rows.Columns()); n != 2 {
-		return nil, fmt.Errorf("read names and values: %d columns, want 2", n)
+	if err := wantColumns(rows, 2); err != nil {
+		return nil, err
 	}
 	found := make(map[string]string)
 	dest := make([]driver.Value, 2)
