@@ -98,6 +98,7 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 			l.unready[n.Address] = true
 		}
 	}
+	l.journalStats.Store(&journal.Stats{})
 	l.tellRestored(now, restored)
 	return l
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"mpp"
@@ -35,6 +36,7 @@ type pollers interface {
 type recorder interface {
 	Append(r journal.Record, sync bool) error
 	NeedsCompaction() bool
+	Stats() journal.Stats
 	Compact(pools []mpp.PoolMemory, events []mpp.Event) error
 }
 
@@ -60,12 +62,14 @@ type loop struct {
 	// unready are the nodes that were not polled since the start; empty means ready.
 	unready map[string]bool
 	// broken is why the journal cannot be written, "" while it can.
-	broken   string
-	lastTick time.Time
-	lastMark time.Time
-	alive    func(now time.Time) // feeds the watchdog; called from the loop only
-	note     func(e mpp.Event)   // logs an event; called from the loop only
-	batch    batch
+	broken string
+	// journalStats is renewed each second, for readers outside the loop.
+	journalStats atomic.Pointer[journal.Stats]
+	lastTick     time.Time
+	lastMark     time.Time
+	alive        func(now time.Time) // feeds the watchdog; called from the loop only
+	note         func(e mpp.Event)   // logs an event; called from the loop only
+	batch        batch
 }
 
 // batch is what the inputs at hand have led to and what is not yet published.
@@ -293,6 +297,8 @@ func (l *loop) tick(now time.Time) {
 	}
 	if now.Sub(l.lastTick) >= time.Second {
 		l.lastTick = now
+		stats := l.journal.Stats()
+		l.journalStats.Store(&stats)
 		l.tryJournal(now)
 	}
 	if now.Sub(l.lastMark) >= markEvery {

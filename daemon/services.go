@@ -3,12 +3,14 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"time"
 
 	"mpp"
 	"mpp/publish/api"
+	"mpp/publish/metrics"
 )
 
 // heartbeatEvery is how often files are renewed even when nothing has changed: their readers
@@ -50,7 +52,7 @@ func (s *services) startAPI() error {
 	c := s.d.config.API
 	server, err := api.New(api.Options{
 		Source: source{s.d}, Socket: c.Socket, SocketMode: c.SocketMode, SocketGroup: c.SocketGroup,
-		Listen: c.Listen, Token: c.Token.Reveal(), Log: s.d.log,
+		Listen: c.Listen, Token: c.Token.Reveal(), Log: s.d.log, Metrics: s.d.metrics(),
 	})
 	if err != nil {
 		return err
@@ -60,6 +62,21 @@ func (s *services) startAPI() error {
 	}
 	s.stops = append(s.stops, server.Stop)
 	return nil
+}
+
+// metrics is the handler for /metrics.
+func (d *Daemon) metrics() http.Handler {
+	return metrics.Handler(metrics.Options{
+		View: source{d}.View,
+		Polling: func() metrics.Polling {
+			p := d.poller.Stats()
+			return metrics.Polling{Polls: p.Polls, Discarded: p.Discarded, Running: p.Running, LatenessP99: p.LateP99, LatenessMax: p.LateMax}
+		},
+		Journal: func() metrics.Journal {
+			j := d.loop.journalStats.Load()
+			return metrics.Journal{Records: j.Records, Bytes: j.Bytes, Syncs: j.Syncs, Failures: j.WriteFailures + j.SyncFailures}
+		},
+	})
 }
 
 // run starts to show views to the sinks.
