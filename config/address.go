@@ -15,6 +15,9 @@ func normalAddress(text string, port int) (string, *fault) {
 	if strings.TrimSpace(text) == "" {
 		return "", faultf(hint, "the address is empty")
 	}
+	if strings.Contains(text, "@") {
+		return "", faultf("write the host and port alone; the user and password stand in [pool.account]", "it holds a login")
+	}
 	if scheme, rest, found := strings.Cut(text, "://"); found {
 		return "", faultf(fmt.Sprintf("leave %q out: write %q", scheme+"://", strings.TrimRight(rest, "/")), "%q is a URL", text)
 	}
@@ -108,6 +111,9 @@ func labelWell(label string) bool {
 // listenFault says what is wrong with an address to listen on.
 func listenFault(text string) *fault {
 	const hint = `write host:port, such as "127.0.0.1:9102", or ":9102" for every address of this host`
+	if strings.Contains(text, "@") {
+		return faultf(hint, "it holds a login")
+	}
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
 		return faultf(hint, "%q is no address to listen on", text)

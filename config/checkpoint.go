@@ -35,6 +35,9 @@ func (c *Checkpoint) fault() (path string, f *fault) {
 func (c *Checkpoint) normal() (string, *fault) {
 	switch c.Kind {
 	case CheckpointICMP:
+		if strings.Contains(c.Address, "@") {
+			return "", faultf("write the host alone", "it holds a login")
+		}
 		if strings.Count(c.Address, ":") == 1 {
 			return "", faultf("write the host alone", "%q: an echo request has no port", c.Address)
 		}
@@ -56,7 +59,7 @@ func urlFault(text string) *fault {
 		return faultf("use a page that needs no login", "the URL holds a login")
 	}
 	if _, f := normalHost(u.Hostname()); f != nil {
-		return faultf(hint, "%q: %s", text, f.text)
+		return faultf(hint, "%s", f.text)
 	}
 	if port := u.Port(); port != "" {
 		return portFault(port)

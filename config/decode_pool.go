@@ -23,7 +23,7 @@ func poolSection() section[Pool] {
 func poolNameRow() row[Pool] {
 	return row[Pool]{
 		path: "name", example: `"orders"`,
-		doc:  "The pool's name; it becomes part of file names, addresses and metrics.",
+		doc:  "The pool's name; it becomes part of file names, addresses and metrics. Not in `[defaults]`.",
 		bind: func(p *Pool) value { return name{text{p: &p.Name}, false} },
 	}
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // Diff says in lines for people what changes from old to new: keys, pools, nodes,
-// checkpoints and custom checks that come, go or change. Lines that end in "(takes effect
-// after a restart)" name what a reload cannot change. No line means no change.
+// checkpoints and custom checks that come, go or change. Lines that end in "(needs a
+// restart)" name what a reload does not change. No line means no change.
 func Diff(old, new *Config) []string {
 	d := &differ{}
 	diffRows(d, "", topRows(), old, new)
@@ -31,7 +31,7 @@ func Diff(old, new *Config) []string {
 	return d.lines
 }
 
-const afterRestart = " (takes effect after a restart)"
+const afterRestart = " (needs a restart)"
 
 // differ collects lines.
 type differ struct{ lines []string }

@@ -38,7 +38,7 @@ name = "new"
 node = [{ address = "x", type = "PRIMARY" }, { address = "y" }]
 `)
 	want := []string{
-		`state_dir: "/var/lib/mpp" -> "/elsewhere" (takes effect after a restart)`,
+		`state_dir: "/var/lib/mpp" -> "/elsewhere" (needs a restart)`,
 		`log.level: "info" -> "debug"`,
 		`pool gone: removed`,
 		`pool p: interval: "1s" -> "2s"`,

@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // row is one key: the tables of rows are all that decoding, validation, Diff and the
 // reference know about keys.
 type row[T any] struct {
@@ -13,7 +15,7 @@ type row[T any] struct {
 	usually string
 	// example is a TOML value worth showing where the default shows nothing.
 	example string
-	// restart says that a reload cannot change it.
+	// restart says that a change needs a restart.
 	restart bool
 }
 
@@ -136,7 +138,7 @@ func journalRows() []row[Journal] {
 		{
 			path: "history", restart: true,
 			doc:  "How far back polls are kept in memory for `mpp replay --from`.",
-			bind: func(j *Journal) value { return duration{p: &j.History, off: true} },
+			bind: func(j *Journal) value { return duration{p: &j.History, least: time.Second} },
 		},
 	}
 }

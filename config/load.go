@@ -22,6 +22,7 @@ const (
 // include. The error is a *Problems with everything that is wrong; there is no configuration
 // then.
 func Load(path string) (*Config, error) {
+	path = filepath.Clean(path)
 	l := &loader{config: Default()}
 	l.config.Source = path
 	l.readAll(path)

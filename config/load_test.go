@@ -62,7 +62,9 @@ func TestMinimalConfigurationGetsTheDocumentedDefaults(t *testing.T) {
 	want := []any{
 		"/var/lib/mpp", "/run/mpp", "/run/mpp/mppd.sock", "info", 15 * time.Minute,
 		mpp.LogicFailover, mpp.EngineNone, mpp.ReadersStandby, time.Second, 800 * time.Millisecond, 100 * time.Millisecond, 5 * time.Second,
-		5 * time.Second, 5 * time.Second, mpp.StaleDown, Ladder{1, 2, 3, 4}, time.Duration(0), false,
+		5 * time.Second, 5 * time.Second, mpp.StaleDown,
+		Ladder{1, 2, 3, 4},
+		time.Duration(0), false,
 		800 * time.Millisecond, 30 * time.Second, true, false, false,
 		"a:3306", mpp.Primary, "b:3306", mpp.Secondary, "mpp", TLSPreferred,
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,8 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write what is said now into testdata/problems.txt")
 
 // saying is one configuration and what is said about it.
 type saying struct{ name, toml, said string }
@@ -36,6 +33,7 @@ func readSayings(t *testing.T, path string) (head string, sayings []saying) {
 
 func TestEveryProblemIsNamed(t *testing.T) {
 	const data = "testdata/problems.txt"
+	rewrite := os.Getenv("REWRITE") != ""
 	t.Setenv("MPP_TEST_PASSWORD", "hidden-one")
 	t.Setenv("MPP_TEST_EMPTY", "")
 	head, sayings := readSayings(t, data)
@@ -47,7 +45,7 @@ func TestEveryProblemIsNamed(t *testing.T) {
 			files{"mpp.toml": s.toml, "token": "0123456789abcdef0123456789abcdef\n", "ca.pem": read(t, "testdata/ca.pem")}.write(t, folder)
 			text, _ := CheckText(filepath.Join(folder, "mpp.toml"))
 			text = strings.TrimSuffix(strings.ReplaceAll(text, folder+"/", ""), "\n")
-			if !*rewrite {
+			if !rewrite {
 				if diff := cmp.Diff(s.said, text); diff != "" {
 					t.Errorf("what is said (-want +got):\n%s", diff)
 				}
@@ -55,7 +53,7 @@ func TestEveryProblemIsNamed(t *testing.T) {
 			now.WriteString("=== " + s.name + "\n" + s.toml + "----\n" + text + "\n\n")
 		})
 	}
-	if *rewrite {
+	if rewrite {
 		if err := os.WriteFile(data, []byte(strings.TrimSuffix(now.String(), "\n")), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -73,11 +71,13 @@ func (f files) write(t *testing.T, folder string) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		if err := writeFile(path, content); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
+
+func writeFile(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }
 
 func read(t *testing.T, path string) string {
 	t.Helper()

@@ -79,7 +79,7 @@ func printRows[T any](b *strings.Builder, rows []row[T], path string, of *T) {
 		v := r.bind(of)
 		doc := r.doc
 		if r.restart {
-			doc += " A change takes effect after a restart."
+			doc += " A change needs a restart."
 		}
 		if r.example != "" {
 			doc += " Example: `" + r.example + "`."

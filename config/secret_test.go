@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -73,23 +74,20 @@ account.password_env = "MPP_TEST_PASSWORD"
 func TestPasswordIsNotInProblems(t *testing.T) {
 	t.Setenv("MPP_TEST_PASSWORD", password)
 	for name, content := range map[string]string{
-		"two lines":    password + "\n" + password + "\n",
-		"open":         password,
-		"short token":  "hunter2",
-		"no group":     "[mysql]\npassword=" + password,
-		"written here": password,
+		"two lines":   password + "\n" + password + "\n",
+		"open":        password,
+		"short token": "hunter2",
+		"no group":    "[mysql]\npassword=" + password,
+		"password":    password,
+
+		"a node's address": "root:" + password + "@db1:3306", "a node's URL": "mysql://root:" + password + "@db1:3306/",
+		"api.listen": password + "@:1", "checkpoint.url": "http://u:" + password + "@%zz/", "checkpoint.address": password + "@x",
 
 		"password_file": password, "password_env": password, "defaults_file": password, "no_password": password, "pasword": password,
 		"password_file without quotes": password, "pasword without quotes": password, "no_password without quotes": "12" + password,
 	} {
 		folder := t.TempDir()
-		text := "[api]\nlisten = \"127.0.0.1:1\"\ntoken_file = \"token\"\n[defaults.account]\npassword_file = \"secret\"\n"
-		if name == "no group" {
-			text = "[defaults.account]\ndefaults_file = \"secret\"\n"
-		}
-		if name == "written here" {
-			text = "[defaults.account]\npassword = \"" + password + "\"\nno_password = \"" + password + "\"\n"
-		}
+		text := misplaced(name, content)
 		files{"mpp.toml": text + "[[pool]]\nname = \"p\"\nnode = [{ address = \"a\", type = \"PRIMARY\" }, { address = \"b\" }]\n", "secret": content, "token": "hunter2"}.write(t, folder)
 		for _, key := range []string{"password_file", "password_env", "defaults_file", "no_password", "pasword"} {
 			if name == key {
@@ -112,6 +110,30 @@ func TestPasswordIsNotInProblems(t *testing.T) {
 			t.Errorf("%s: said: %s", name, said)
 		}
 	}
+}
+
+// misplaced is a configuration with a password where the name of the case says.
+func misplaced(name, content string) string {
+	quoted := strconv.Quote(content)
+	account := "[defaults.account]\n"
+	switch name {
+	case "a node's address", "a node's URL":
+		return "defaults.account.no_password = true\n[[pool]]\nname = \"q\"\nnode = [{ address = " + quoted + " }]\n"
+	case "api.listen":
+		return "[api]\nlisten = " + quoted + "\n"
+	case "checkpoint.url":
+		return "[[defaults.checkpoint]]\nring = \"edge\"\nkind = \"http\"\nurl = " + quoted + "\n"
+	case "checkpoint.address":
+		return "[[defaults.checkpoint]]\nring = \"edge\"\nkind = \"icmp\"\naddress = " + quoted + "\n"
+	case "no group":
+		return account + "defaults_file = \"secret\"\n"
+	case "password", "pasword", "password_file", "password_env", "defaults_file", "no_password":
+		return account + name + " = " + quoted + "\n"
+	}
+	if key, found := strings.CutSuffix(name, " without quotes"); found {
+		return account + key + " = " + content + "\n"
+	}
+	return "[api]\nlisten = \"127.0.0.1:1\"\ntoken_file = \"token\"\n" + account + "password_file = \"secret\"\n"
 }
 
 func TestPasswordFilesAreReadAsTheyShould(t *testing.T) {

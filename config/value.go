@@ -71,7 +71,7 @@ func (d duration) set(raw any) *fault {
 		}
 		return faultf(`write a number with a unit in quotes, such as "5s"`, "%s is not a duration", show(raw))
 	}
-	if _, err := strconv.ParseFloat(text, 64); err == nil && text != "0" {
+	if text != "" && text != "0" && strings.Trim(text, "0123456789.-") == "" {
 		return faultf(fmt.Sprintf(`write "%ss" for seconds or "%sms" for milliseconds`, text, text), "%q has no unit", text)
 	}
 	parsed, err := time.ParseDuration(text)
@@ -284,7 +284,12 @@ func (t text) check() *fault {
 	if len(v) > maxText {
 		return faultf(fmt.Sprintf("write at most %d bytes", maxText), "it is too long")
 	}
-	control := func(r rune) bool { return r < ' ' && !(t.lines && (r == '\n' || r == '\r' || r == '\t')) || r == 0x7f }
+	control := func(r rune) bool {
+		if t.lines && (r == '\n' || r == '\r' || r == '\t') {
+			return false
+		}
+		return r < ' ' || r == 0x7f
+	}
 	if strings.ContainsFunc(v, control) {
 		return faultf("remove the control characters", "%q holds control characters", v)
 	}
