@@ -72,9 +72,9 @@ type Maintenance struct {
 	// On says whether the maintenance is in force.
 	On bool `json:"on"`
 	// Since is when it was asked for.
-	Since time.Time `json:"since"`
+	Since time.Time `json:"since,omitzero"`
 	// Until is when it ends by itself; zero means not before it is ended by command.
-	Until time.Time `json:"until"`
+	Until time.Time `json:"until,omitzero"`
 	// Reason is what the operator gave.
 	Reason string `json:"reason,omitempty"`
 	// By names who asked.

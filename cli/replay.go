@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -239,7 +240,7 @@ func (e *env) playRecording(lines replay.Lines, policies map[string]pool.Policy,
 	for _, damage := range s.Damage {
 		fmt.Fprintf(e.sys.Err, "mpp: %s: %s\n", clean(o.Name), clean(damage))
 	}
-	for name := range s.Unknown {
+	for _, name := range slices.Sorted(maps.Keys(s.Unknown)) {
 		fmt.Fprintf(e.sys.Err, "mpp: %s: pool %s is left out: the configuration does not have it\n", clean(o.Name), clean(name))
 	}
 	if !o.Verify {

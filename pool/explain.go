@@ -48,14 +48,13 @@ func (a *Arbiter) summary(now time.Time) string {
 	return text
 }
 
-func ago(now, then time.Time) string {
+// span says how long ago then was, to a precision that people want.
+func span(now, then time.Time) string {
 	d := now.Sub(then)
-	switch {
-	case d < 10*time.Second:
-		return d.Round(100*time.Millisecond).String() + " ago"
-	default:
-		return d.Round(time.Second).String() + " ago"
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond).String()
 	}
+	return d.Round(time.Second).String()
 }
 
 func whyState(now time.Time, n *node) string {
@@ -66,14 +65,14 @@ func whyState(now time.Time, n *node) string {
 	if n.mem.Reason != "" {
 		text += fmt.Sprintf(" (%s)", n.mem.Reason)
 	}
-	return fmt.Sprintf("%s since %s, by rule %s: %s", text, ago(now, n.mem.Since), n.mem.Rule, n.mem.Evidence)
+	return fmt.Sprintf("%s for %s, by rule %s: %s", text, span(now, n.mem.Since), n.mem.Rule, n.mem.Evidence)
 }
 
 func nowSays(now time.Time, n *node) string {
 	if n.mem.LastPoll.IsZero() {
 		return "not polled yet"
 	}
-	text := fmt.Sprintf("status %s; last poll %s ", n.mem.Status, ago(now, n.mem.LastPoll))
+	text := fmt.Sprintf("status %s; last poll %s ago ", n.mem.Status, span(now, n.mem.LastPoll))
 	switch {
 	case n.mem.Failing != "":
 		return text + fmt.Sprintf("failed (%s, %d in a row, check %s): %s", n.mem.Failing, n.mem.Errors, n.mem.Check, n.mem.Message)

@@ -349,9 +349,12 @@ func TestReadersFollowTheChoice(t *testing.T) {
 		standby bool // one STANDBY is left
 		want    string
 	}{
-		{mpp.ReadersStandby, true, "b"}, {mpp.ReadersStandby, false, ""},
-		{mpp.ReadersStandbyElseActive, true, "b"}, {mpp.ReadersStandbyElseActive, false, "a"},
-		{mpp.ReadersAll, true, "ab"}, {mpp.ReadersAll, false, "a"},
+		{mpp.ReadersStandby, true, "b"},
+		{mpp.ReadersStandby, false, ""},
+		{mpp.ReadersStandbyElseActive, true, "b"},
+		{mpp.ReadersStandbyElseActive, false, "a"},
+		{mpp.ReadersAll, true, "ab"},
+		{mpp.ReadersAll, false, "a"},
 	} {
 		p := threeNodes()
 		p.Readers = c.readers

@@ -236,14 +236,17 @@ func (h *History) report(o Options, a *pool.Arbiter, cycle int) error {
 	if o.Verify {
 		return h.compare(line, h.Cycles[cycle].Expect)
 	}
-	encoded, err := json.Marshal(line)
-	if err != nil {
-		return fmt.Errorf("encode cycle %d: %w", cycle, err)
-	}
-	if _, err := fmt.Fprintf(o.Out, "%s\n", encoded); err != nil {
+	if err := o.print(line); err != nil {
 		return fmt.Errorf("print cycle %d: %w", cycle, err)
 	}
 	return nil
+}
+
+// print writes one JSON line, with the characters of texts as they are.
+func (o *Options) print(v any) error {
+	e := json.NewEncoder(o.Out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }
 
 func (h *History) compare(is CycleLine, expected map[string]Expect) error {

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -133,11 +132,7 @@ func (p *player) input(in *mpp.Input) error {
 		if p.options.Verify {
 			continue
 		}
-		encoded, err := json.Marshal(action.Event)
-		if err != nil {
-			return fmt.Errorf("encode event: %w", err)
-		}
-		if _, err := fmt.Fprintf(p.options.Out, "%s\n", encoded); err != nil {
+		if err := p.options.print(action.Event); err != nil {
 			return fmt.Errorf("print event: %w", err)
 		}
 	}
