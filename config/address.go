@@ -130,6 +130,13 @@ func listenFault(text string) *fault {
 	return nil
 }
 
+// loopback reports whether an address can be reached from this host only.
+func loopback(address string) bool {
+	host := hostOf(address)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
 // hostOf is the host of an address that is in the one form, or the text itself.
 func hostOf(address string) string {
 	host, _, err := net.SplitHostPort(address)

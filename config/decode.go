@@ -99,43 +99,59 @@ type target[T any] struct {
 // decode sets what the input holds. Everything that is not a key is a problem, except lists
 // and others, which are the caller's.
 func decode[T any](d *decoder, s section[T], in input, to target[T]) {
-	decodeTable(d, s, in, "", in.raw, in.mark, to)
+	f := filling[T]{decoder: d, section: s, input: in, target: to}
+	f.table("", in.raw, in.mark)
 }
 
-func decodeTable[T any](d *decoder, s section[T], in input, table string, raw map[string]any, m *mark, to target[T]) {
+// filling is a section that is being filled from an input.
+type filling[T any] struct {
+	*decoder
+	section[T]
+	input
+	target[T]
+}
+
+// table takes the keys of the section's table at a path.
+func (f *filling[T]) table(table string, raw map[string]any, m *mark) {
 	for _, key := range slices.Sorted(maps.Keys(raw)) {
 		path, spot := join(table, key), m.key(key)
-		origin := in.origin(path, spot)
+		origin := f.origin(path, spot)
 		nested, isTable := raw[key].(map[string]any)
-		switch r := s.find(path); {
+		switch r := f.find(path); {
 		case strings.Contains(key, "."):
-			d.report(origin, faultf("remove the quotes around it", "%q is not a key", key))
+			f.report(origin, faultf("remove the quotes around it", "%q is not a key", key))
 		case r != nil:
-			setRow(d, r, in, origin, raw[key], to)
-		case slices.Contains(s.lists, path) || slices.Contains(s.others, path):
-		case s.holds(path) && isTable:
-			decodeTable(d, s, in, path, nested, spot, to)
-		case s.holds(path):
-			d.report(origin, faultf(fmt.Sprintf("write %s and its keys below", header(s.title, path)), "%s is a table, not a value", key))
+			f.value(r, origin, raw[key])
+		case slices.Contains(f.lists, path) || slices.Contains(f.others, path):
+		case f.holds(path) && isTable:
+			f.table(path, nested, spot)
+		case f.holds(path):
+			f.report(origin, faultf(fmt.Sprintf("write %s and its keys below", header(f.title, path)), "%s is a table, not a value", key))
 		default:
-			d.report(origin, &fault{"unknown key", unknownHint(s.title, table, key, s.names(table))})
+			f.report(origin, &fault{"unknown key", unknownHint(f.title, table, key, f.names(table))})
 		}
 	}
 }
 
-func setRow[T any](d *decoder, r *row[T], in input, origin Origin, raw any, to target[T]) {
-	if before, set := to.at[r.path]; set && in.once && before.File != in.file {
-		d.report(origin, faultf("keep one of the two", "it is already set in %s", before))
+// value takes the value of one key.
+func (f *filling[T]) value(r *row[T], origin Origin, raw any) {
+	if before, set := f.at[r.path]; set && f.once && before.File != f.file {
+		f.report(origin, twice(before))
 		return
 	}
-	v := r.bind(to.into)
-	if f := v.set(raw); f != nil {
-		d.report(origin, f)
+	v := r.bind(f.into)
+	if wrong := v.set(raw); wrong != nil {
+		f.report(origin, wrong)
 		origin.bad = true
 	} else if p, ok := v.(file); ok {
-		p.rebase(in.folder)
+		p.rebase(f.folder)
 	}
-	to.at[r.path] = origin
+	f.at[r.path] = origin
+}
+
+// twice is said of what another file has set already.
+func twice(before Origin) *fault {
+	return faultf("keep one of the two", "it is already set in %s", before)
 }
 
 // header writes the header of a table of a section: "[pool.account]".
@@ -227,17 +243,26 @@ func paths[T any](rows []row[T]) []string {
 	return all
 }
 
+// list is an array of tables as it stands in a file.
+type list struct {
+	inputs []input
+	// given says that it is there, be it empty.
+	given bool
+	at    Origin
+}
+
 // list returns the tables of an array of tables, which may be missing. Their keys are
 // numbered from 1. Something else is a problem, and marked bad in at.
-func (d *decoder) list(in input, at origins, title, path string) []input {
+func (d *decoder) list(in input, at origins, title, path string) list {
 	raw, m := any(in.raw), in.mark
 	for step := range strings.SplitSeq(path, ".") {
 		table, ok := raw.(map[string]any)
 		if !ok || table[step] == nil {
-			return nil
+			return list{}
 		}
 		raw, m = table[step], m.key(step)
 	}
+	origin := in.origin(path, m)
 	var tables []map[string]any
 	whole := true
 	switch v := raw.(type) {
@@ -254,8 +279,8 @@ func (d *decoder) list(in input, at origins, title, path string) []input {
 	}
 	if !whole {
 		at[path] = Origin{bad: true}
-		d.report(in.origin(path, m), faultf(listHint(raw, title), "%s is not a list of tables", path))
-		return nil
+		d.report(origin, faultf(listHint(raw, title), "%s is not a list of tables", path))
+		return list{}
 	}
 	inputs := make([]input, len(tables))
 	for i, t := range tables {
@@ -268,7 +293,7 @@ func (d *decoder) list(in input, at origins, title, path string) []input {
 			key: fmt.Sprintf("%s[%d]", join(in.key, path), i+1),
 		}
 	}
-	return inputs
+	return list{inputs: inputs, given: true, at: origin}
 }
 
 func listHint(raw any, title string) string {

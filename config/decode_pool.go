@@ -71,7 +71,7 @@ func (d *decoder) decodeTop(c *Config, in input) {
 // decodePools takes the pools of one file.
 func (d *decoder) decodePools(c *Config, in input) {
 	s := poolSections()
-	for _, one := range d.list(in, c.at, "[[pool]]", "pool") {
+	for _, one := range d.list(in, c.at, "[[pool]]", "pool").inputs {
 		if text, ok := one.raw["name"].(string); ok && nameWell(text) {
 			one.key = "pool." + text
 		}
@@ -88,16 +88,16 @@ func (d *decoder) decodePool(defaults *Pool, in input, s sections) Pool {
 	decode(d, s.pool, in, target[Pool]{&p, p.at})
 	d.decodeLists(&p, in, s)
 	p.settle()
-	for _, one := range d.list(in, p.at, "[[pool.node]]", "node") {
+	for _, one := range d.list(in, p.at, "[[pool.node]]", "node").inputs {
 		p.Nodes = append(p.Nodes, d.decodeNode(&p, one, s.node))
 	}
 	return p
 }
 
 // decodeLists takes the checkpoints and custom checks of a pool, or of the defaults. Where
-// there are any they replace those of the defaults as a whole.
+// they are given, be it as an empty list, they replace those of the defaults as a whole.
 func (d *decoder) decodeLists(p *Pool, in input, s sections) {
-	if points := d.list(in, p.at, "[[pool.checkpoint]]", "checkpoint"); len(points) > 0 {
+	if points, ok := d.ownList(p, in, "[[pool.checkpoint]]", "checkpoint"); ok {
 		p.Checkpoints = nil
 		for _, one := range points {
 			c := defaultCheckpoint()
@@ -107,7 +107,7 @@ func (d *decoder) decodeLists(p *Pool, in input, s sections) {
 			p.Checkpoints = append(p.Checkpoints, c)
 		}
 	}
-	if customs := d.list(in, p.at, "[[pool.checks.custom]]", "checks.custom"); len(customs) > 0 {
+	if customs, ok := d.ownList(p, in, "[[pool.checks.custom]]", "checks.custom"); ok {
 		p.Checks.Custom = nil
 		for _, one := range customs {
 			c := defaultCustom()
@@ -116,6 +116,21 @@ func (d *decoder) decodeLists(p *Pool, in input, s sections) {
 			p.Checks.Custom = append(p.Checks.Custom, c)
 		}
 	}
+}
+
+// ownList returns a list that a pool or the defaults give, and whether they do. The defaults
+// may give it in one file only.
+func (d *decoder) ownList(p *Pool, in input, title, path string) ([]input, bool) {
+	l := d.list(in, p.at, title, path)
+	if !l.given {
+		return nil, false
+	}
+	if before, set := p.at[path]; set && in.once && before.File != in.file {
+		d.report(l.at, twice(before))
+		return nil, false
+	}
+	p.at[path] = l.at
+	return l.inputs, true
 }
 
 func (d *decoder) decodeNode(p *Pool, in input, s section[Node]) Node {

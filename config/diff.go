@@ -10,7 +10,7 @@ import (
 // restart)" name what a reload does not change. No line means no change.
 func Diff(old, new *Config) []string {
 	d := &differ{}
-	diffRows(d, "", topRows(), old, new)
+	diffRows(d, "", topRows(), pair[Config]{old, new})
 	if !old.API.Token.Equal(new.API.Token) {
 		d.add("api.token_file: the token has changed" + afterRestart)
 	}
@@ -40,10 +40,13 @@ func (d *differ) add(format string, args ...any) {
 	d.lines = append(d.lines, fmt.Sprintf(format, args...))
 }
 
+// pair is a section before and after.
+type pair[T any] struct{ old, new *T }
+
 // diffRows compares two sections key by key.
-func diffRows[T any](d *differ, prefix string, rows []row[T], old, new *T) {
+func diffRows[T any](d *differ, prefix string, rows []row[T], of pair[T]) {
 	for _, r := range rows {
-		was, is := r.bind(old).toml(), r.bind(new).toml()
+		was, is := r.bind(of.old).toml(), r.bind(of.new).toml()
 		if was == is {
 			continue
 		}
@@ -73,7 +76,7 @@ func (d *differ) pool(old, new *Pool) {
 	prefix := "pool " + new.Name + ": "
 	settings := paths(settingsRows())
 	rows := slices.DeleteFunc(poolRows(), func(r row[Pool]) bool { return slices.Contains(settings, r.path) })
-	diffRows(d, prefix, rows, old, new)
+	diffRows(d, prefix, rows, pair[Pool]{old, new})
 	nodes := diffList[Node]{what: "node", rows: nodeRows(), key: Node.key, also: passwordChange}
 	nodes.diff(d, prefix, old.Nodes, new.Nodes)
 	points := diffList[Checkpoint]{what: "checkpoint", rows: checkpointRows(), key: Checkpoint.key}
@@ -123,7 +126,7 @@ func (l diffList[T]) diff(d *differ, prefix string, old, new []T) {
 			continue
 		}
 		inner := fmt.Sprintf("%s%s %s: ", prefix, l.what, name)
-		diffRows(d, inner, l.rows, was, &new[i])
+		diffRows(d, inner, l.rows, pair[T]{was, &new[i]})
 		if l.also == nil {
 			continue
 		}

@@ -39,7 +39,7 @@ node = [{ address = "x", type = "PRIMARY" }, { address = "y" }]
 `)
 	want := []string{
 		`state_dir: "/var/lib/mpp" -> "/elsewhere" (needs a restart)`,
-		`log.level: "info" -> "debug"`,
+		`log.level: "info" -> "debug" (needs a restart)`,
 		`pool gone: removed`,
 		`pool p: interval: "1s" -> "2s"`,
 		`pool p: stale_after: "5s" -> "10s"`,

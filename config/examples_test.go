@@ -68,9 +68,9 @@ func TestSampleInReferenceHoldsTheDefaults(t *testing.T) {
 		t.Fatal(problems)
 	}
 	d := &differ{}
-	diffRows(d, "", topRows(), Default(), c)
+	diffRows(d, "", topRows(), pair[Config]{Default(), c})
 	want := defaultPool()
-	diffRows(d, "defaults.", poolRows(), &want, &c.Defaults)
+	diffRows(d, "defaults.", poolRows(), pair[Pool]{&want, &c.Defaults})
 	if len(d.lines) > 1 || !strings.HasPrefix(d.lines[0], "defaults.account.user") {
 		t.Errorf("the sample sets something else than the defaults: %v", d.lines)
 	}

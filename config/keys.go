@@ -82,7 +82,7 @@ func topTables() []table {
 func logRows() []row[Log] {
 	return []row[Log]{
 		{
-			path: "level", doc: "The least important message that is logged.",
+			path: "level", restart: true, doc: "The least important message that is logged.",
 			bind: func(l *Log) value { return wordOf(&l.Level, "debug", "info", "warn", "error") },
 		},
 		{

@@ -184,6 +184,26 @@ node = [{ address = "b1", type = "PRIMARY" }, { address = "b2" }]
 	}
 }
 
+func TestEmptyListTurnsTheDefaultOnesOff(t *testing.T) {
+	c := mustLoad(t, `
+defaults.account.no_password = true
+defaults.checkpoint = [{ ring = "edge", address = "gw:22" }]
+defaults.checks.custom = [{ name = "c", sql = "SELECT 1", compare = "row" }]
+[[pool]]
+name = "p"
+node = [{ address = "a", type = "PRIMARY" }, { address = "b" }]
+[[pool]]
+name = "q"
+checkpoint = []
+checks.custom = []
+node = [{ address = "c", type = "PRIMARY" }, { address = "d" }]
+`)
+	p, q := c.Pools[0], c.Pools[1]
+	if len(p.Checkpoints) != 1 || len(p.Checks.Custom) != 1 || len(q.Checkpoints) != 0 || len(q.Checks.Custom) != 0 {
+		t.Errorf("checkpoints and checks: %d, %d and %d, %d; want 1, 1 and 0, 0", len(p.Checkpoints), len(p.Checks.Custom), len(q.Checkpoints), len(q.Checks.Custom))
+	}
+}
+
 func TestFolderIsReadInTheOrderOfNames(t *testing.T) {
 	pool := func(name string) string {
 		return "[[pool]]\nname = \"" + name + "\"\nnode = [{ address = \"" + name + "1\", type = \"PRIMARY\" }, { address = \"" + name + "2\" }]\n"
@@ -229,6 +249,7 @@ func TestFilesThatCannotBeTakenAreNamed(t *testing.T) {
 		{"include of a folder", "mpp.toml", files{"mpp.toml": "include = \"d\"\n" + minimal, "d/x": ""}, `mpp.toml:1: include: d is not a regular file; name a file`},
 		{"a key in two files", "d", files{"d/a.toml": minimal + "[log]\nlevel = \"info\"", "d/b.toml": "\n[log]\nlevel = \"warn\""}, `d/b.toml:3: log.level: it is already set in d/a.toml:8; keep one of the two`},
 		{"a default in two files", "d", files{"d/a.toml": minimal, "d/b.toml": "[defaults.account]\nno_password = true"}, `d/b.toml:2: defaults.account.no_password: it is already set in d/a.toml:3; keep one of the two`},
+		{"default checkpoints in two files", "d", files{"d/a.toml": minimal + "[[defaults.checkpoint]]\nring = \"edge\"\naddress = \"x:1\"", "d/b.toml": "[[defaults.checkpoint]]\nring = \"edge\"\naddress = \"y:1\""}, `d/b.toml:1: defaults.checkpoint: it is already set in d/a.toml:7; keep one of the two`},
 		{"a node in two files", "d", files{"d/a.toml": minimal, "d/b.toml": "[[pool]]\nname = \"q\"\nnode = [{ address = \"B\", type = \"PRIMARY\" }]\n"}, `d/b.toml:3: pool.q.node.b:3306.address: node b:3306 is already in pool "p", in d/a.toml:6; take it out of one of the two pools`},
 		{"pools in a file that is not TOML", "d", files{"d/a.toml": "[log]\nlevel = \"info\"", "d/b.toml": "[[pool]\n"}, `d/b.toml:1: not TOML: expected end of table array name delimiter ']', but got '\n' instead; mend it; the rest of this file was not looked at`},
 	} {

@@ -17,10 +17,10 @@ func Reference() string {
 	top, pool, node, point, custom := Default(), defaultPool(), defaultNode(), defaultCheckpoint(), defaultCustom()
 
 	b.WriteString("\n## The daemon\n")
-	printTables(&b, "", topRows(), topTables(), top)
+	chapter[Config]{"", topRows(), topTables(), top}.print(&b)
 
 	b.WriteString("\n## Pools\n")
-	printTables(&b, "pool", append([]row[Pool]{poolNameRow()}, poolRows()...), poolTables(), &pool)
+	chapter[Pool]{"pool", append([]row[Pool]{poolNameRow()}, poolRows()...), poolTables(), &pool}.print(&b)
 
 	printHeading(&b, "##", "Nodes: `[[pool.node]]`", "The nodes of the `[[pool]]` above, in the order in which they take over. A node also takes `extra_port` and, as `[pool.node.account]` and `[pool.node.tls]`, the keys of `[pool.account]` and `[pool.tls]`.")
 	printRows(&b, nodeRows()[:len(nodeRows())-len(settingsRows())], "", &node)
@@ -41,20 +41,38 @@ func printHeading(b *strings.Builder, level, title, doc string) {
 	fmt.Fprintf(b, "\n%s %s\n\n%s\n\n", level, title, doc)
 }
 
-// printTables writes a heading and a table for each table of a section.
-func printTables[T any](b *strings.Builder, section string, rows []row[T], tables []table, of *T) {
-	for _, t := range tables {
-		title := "`[" + join(section, t.path) + "]`"
+// chapter is a section of keys as it is printed.
+type chapter[T any] struct {
+	name   string
+	rows   []row[T]
+	tables []table
+	of     *T
+}
+
+// print writes a heading and a table for each table of the section.
+func (c chapter[T]) print(b *strings.Builder) {
+	for _, t := range c.tables {
+		title := "`[" + join(c.name, t.path) + "]`"
 		switch {
-		case t.path == "" && section == "":
+		case t.path == "" && c.name == "":
 			title = "Top of the file"
 		case t.path == "":
-			title = "`[[" + section + "]]` and `[defaults]`"
-		case section == "pool":
+			title = "`[[" + c.name + "]]` and `[defaults]`"
+		case c.name == "pool":
 			title += " and `[" + join("defaults", t.path) + "]`"
 		}
 		printHeading(b, "###", title, t.doc)
-		printRows(b, rows, t.path, of)
+		printRows(b, c.rows, t.path, c.of)
+	}
+}
+
+// sample writes the section as TOML.
+func (c chapter[T]) sample(b *strings.Builder) {
+	for _, t := range c.tables {
+		if name := join(c.name, t.path); name != "" {
+			fmt.Fprintf(b, "\n[%s]\n", name)
+		}
+		sampleRows(b, inTable(c.rows, t.path), c.of)
 	}
 }
 
@@ -108,8 +126,8 @@ func (r row[T]) defaultText(v value) string {
 func Sample() string {
 	var b strings.Builder
 	top, pool, node, point, custom := Default(), defaultPool(), defaultNode(), defaultCheckpoint(), defaultCustom()
-	sampleTables(&b, "", topRows(), topTables(), top)
-	sampleTables(&b, "defaults", poolRows(), poolTables(), &pool)
+	chapter[Config]{"", topRows(), topTables(), top}.sample(&b)
+	chapter[Pool]{"defaults", poolRows(), poolTables(), &pool}.sample(&b)
 	b.WriteString(samplePool)
 	sampleRows(&b, without(nodeRows()[:len(nodeRows())-len(settingsRows())], "address"), &node)
 	b.WriteString("\n[[pool.checkpoint]]\nring = \"edge\"\naddress = \"192.0.2.1:22\"\n")
@@ -139,15 +157,6 @@ address = "10.0.0.2:3306"
 // without drops rows by path.
 func without[T any](rows []row[T], drop ...string) []row[T] {
 	return slices.DeleteFunc(rows, func(r row[T]) bool { return slices.Contains(drop, r.path) })
-}
-
-func sampleTables[T any](b *strings.Builder, section string, rows []row[T], tables []table, of *T) {
-	for _, t := range tables {
-		if name := join(section, t.path); name != "" {
-			fmt.Fprintf(b, "\n[%s]\n", name)
-		}
-		sampleRows(b, inTable(rows, t.path), of)
-	}
 }
 
 // sampleRows writes one line a key.

@@ -89,14 +89,6 @@ func TestPasswordIsNotInProblems(t *testing.T) {
 		folder := t.TempDir()
 		text := misplaced(name, content)
 		files{"mpp.toml": text + "[[pool]]\nname = \"p\"\nnode = [{ address = \"a\", type = \"PRIMARY\" }, { address = \"b\" }]\n", "secret": content, "token": "hunter2"}.write(t, folder)
-		for _, key := range []string{"password_file", "password_env", "defaults_file", "no_password", "pasword"} {
-			if name == key {
-				text = "[defaults.account]\n" + key + " = \"" + content + "\"\n"
-			}
-			if name == key+" without quotes" {
-				text = "[defaults.account]\n" + key + " = " + content + "\n"
-			}
-		}
 		if name == "open" {
 			if err := os.Chmod(filepath.Join(folder, "secret"), 0o644); err != nil {
 				t.Fatal(err)

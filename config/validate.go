@@ -169,6 +169,12 @@ func (c *Config) judgeAPI(s scope) {
 	if a.TokenFile != "" && a.Listen == "" {
 		s.warn("api.token_file", "the token is not used: the API does not listen on TCP", `write listen = "127.0.0.1:9102", or take token_file out`)
 	}
+	if a.SocketMode&0o002 != 0 && s.fine("api.socket_mode") {
+		s.warn("api.socket_mode", "every user of this host may give commands", `write "0660", and name a socket_group`)
+	}
+	if a.TokenFile != "" && a.Listen != "" && s.fine("api.listen") && !loopback(a.Listen) {
+		s.warn("api.listen", "the token for commands crosses the network in the clear", "listen on 127.0.0.1, or take token_file out: TCP is read-only then")
+	}
 	if a.Listen != "" && a.Listen == c.Agent.Listen {
 		s.fault("agent.listen", faultf("give it a port of its own", "%s is already api.listen", a.Listen))
 	}
