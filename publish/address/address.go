@@ -93,7 +93,7 @@ func isName(host string) bool {
 			return false
 		}
 	}
-	return host != ""
+	return host != "" && host[0] != '.' && host[len(host)-1] != '.' && !strings.Contains(host, "..")
 }
 
 // String returns host:port, with brackets around IPv6; without a port only the host.

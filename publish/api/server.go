@@ -94,7 +94,7 @@ func (s *Server) Start() error {
 	}
 	var unix, tcp net.Listener
 	if s.o.Socket != "" {
-		bound, err := bindSocket(s.o)
+		bound, err := bindSocket(s.ctx, s.o)
 		if err != nil {
 			return fmt.Errorf("start API: %w", err)
 		}
@@ -102,7 +102,7 @@ func (s *Server) Start() error {
 	}
 	if s.o.Listen != "" {
 		var err error
-		if tcp, err = net.Listen("tcp", s.o.Listen); err != nil {
+		if tcp, err = new(net.ListenConfig).Listen(s.ctx, "tcp", s.o.Listen); err != nil {
 			if unix != nil {
 				_ = unix.Close()
 			}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,8 +28,8 @@ type boundSocket struct {
 // bindSocket creates the socket in a private folder, gives it its mode and group, and only
 // then moves it into place: there is no moment at which others could connect. A socket that
 // nobody listens on is replaced.
-func bindSocket(o Options) (*boundSocket, error) {
-	if err := vacate(o.Socket); err != nil {
+func bindSocket(ctx context.Context, o Options) (*boundSocket, error) {
+	if err := vacate(ctx, o.Socket); err != nil {
 		return nil, err
 	}
 	private, err := os.MkdirTemp(filepath.Dir(o.Socket), ".")
@@ -89,7 +90,7 @@ func groupID(group string) (int, error) {
 }
 
 // vacate makes sure that the path is free or holds a socket that nobody listens on.
-func vacate(path string) error {
+func vacate(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -100,7 +101,7 @@ func vacate(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("create socket %s: there is something else than a socket; remove it or change api.socket", path)
 	}
-	c, err := net.DialTimeout("unix", path, time.Second)
+	c, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path)
 	if err == nil {
 		_ = c.Close()
 		return fmt.Errorf("create socket %s: somebody listens there already; is another mppd running?", path)

@@ -171,7 +171,9 @@ func TestSomethingElseAtTheAddressIsSaid(t *testing.T) {
 	_, err = newClient(t, client.Options{URL: l.Addr().String()}).View(t.Context())
 	condition(t, err, client.ErrNotFound, "is not mppd's API")
 	_ = other.Close()
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
 }
 
 func TestStreamGivesEventsUntilItIsCutOff(t *testing.T) {
@@ -200,7 +202,7 @@ func TestStreamGivesEventsUntilItIsCutOff(t *testing.T) {
 }
 
 func TestEventsPassTheSelectionOn(t *testing.T) {
-	src := &publishtest.Source{EventsFunc: func(after uint64, limit int) []mpp.Event {
+	src := &publishtest.Source{EventsFunc: func(after uint64, _ int) []mpp.Event {
 		return []mpp.Event{{Seq: after + 1, Pool: "db1", At: time.Unix(5, 0)}, {Seq: after + 2, Pool: "db1", At: time.Unix(6, 0)}, {Seq: after + 3, Pool: "db2", At: time.Unix(7, 0)}}
 	}}
 	list, err := running(t, src)["socket"].Events(t.Context(), client.EventQuery{Pool: "db1", After: 4, Limit: 5, Since: time.Unix(6, 0)})
