@@ -126,7 +126,7 @@ func TestRecordCutShortIsCutOffWithANote(t *testing.T) {
 		t.Fatal(err)
 	}
 	start, end := lineOf(text, 30)
-	for cut := start + 1; cut < end; cut += 7 {
+	for cut := start + 1; cut < end; cut += 41 {
 		for _, zeros := range []int{0, 4096} {
 			dir := t.TempDir()
 			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -73,7 +74,8 @@ func (j *Journal) Stats() Stats {
 
 // Append numbers r and writes it. With sync it is on disk when Append returns nil; see the
 // package's comment for what nil and an error mean. Errors: *WriteError (errors.Is ErrFull
-// when room is missing), ErrClosed, or a record that cannot be encoded, which is not kept.
+// when room is missing), ErrClosed, or a record that cannot be encoded, which is not kept. An
+// input that cannot be encoded is left out, with a note.
 func (j *Journal) Append(r Record, sync bool) error {
 	if j.closed {
 		return ErrClosed
@@ -127,7 +129,13 @@ func (j *Journal) encode(r *Record) (lines []byte, seq uint64, err error) {
 		}
 	}
 	r.Seq = seq
-	if err := appendLine(&j.buf, r); err != nil {
+	err = appendLine(&j.buf, r)
+	if err != nil && r.Input != nil {
+		// What a server said of itself (a start time in the year 20000) must not cost a state.
+		r.Input, r.Note = nil, strings.TrimSpace(fmt.Sprintf("%s its input cannot be encoded: %v", r.Note, err))
+		err = appendLine(&j.buf, r)
+	}
+	if err != nil {
 		return nil, 0, fmt.Errorf("append record: %w", err)
 	}
 	return j.buf.Bytes(), seq, nil

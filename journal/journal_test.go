@@ -226,6 +226,24 @@ func TestWrongRecordsAreRefused(t *testing.T) {
 	}
 }
 
+func TestInputThatCannotBeEncodedCostsNoState(t *testing.T) {
+	dir := t.TempDir()
+	j, _ := mustOpen(t, dir, Options{})
+	r := nth(1)
+	r.Input.Observation.Server.StartedAt = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := j.Append(r, true); err != nil {
+		t.Fatal(err)
+	}
+	j.abandon()
+	_, restored := mustOpen(t, dir, Options{})
+	checkRestored(t, restored, 1)
+	for e := range Read(dir) {
+		if e.Record != nil && (e.Record.Input != nil || !strings.Contains(e.Record.Note, "cannot be encoded")) {
+			t.Errorf("record %+v", e.Record)
+		}
+	}
+}
+
 func TestOtherFormatVersionIsRefusedAndLeftAlone(t *testing.T) {
 	for _, kind := range []string{"segment", "snapshot"} {
 		dir := t.TempDir()

@@ -54,7 +54,7 @@ func load(dir string, keep int) (*loader, error) {
 			return nil, err
 		}
 	}
-	l.checkEnd(files.snapshots)
+	l.checkEnd(files)
 	return l, nil
 }
 
@@ -100,11 +100,14 @@ func neededSegments(segments []entry, base uint64) []entry {
 
 // checkEnd finds out whether the last segment is the one that records went to last. The
 // segment after a snapshot is always made before the snapshot.
-func (l *loader) checkEnd(snapshots []entry) {
-	newest := uint64(0)
-	if n := len(snapshots); n > 0 {
-		newest = snapshots[n-1].seq
-	} else if l.reach == 0 {
+func (l *loader) checkEnd(files listing) {
+	newest, found := uint64(0), false
+	for _, e := range slices.Concat(files.snapshots, files.aside) {
+		if e.snapshot {
+			newest, found = max(newest, e.seq), true
+		}
+	}
+	if !found && l.reach == 0 {
 		return // a first start that did not get far
 	}
 	if l.reach > newest {

@@ -103,3 +103,20 @@ func TestFilesKeptAsideAreBounded(t *testing.T) {
 		t.Errorf("%d files are kept aside, bound %d", n, damagedKept)
 	}
 }
+
+func TestLossIsStillKnownWhenTheRepairIsInterrupted(t *testing.T) {
+	dir := written(t, 24, 20)
+	snapshot := snapshotsOf(t, dir)[1]
+	if err := os.Remove(segmentsOf(t, dir)[1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := setAside(snapshot); err != nil { // as far as the repair of a damaged one got
+		t.Fatal(err)
+	}
+	j, r := mustOpen(t, dir, Options{})
+	j.abandon()
+	if len(uncertainNodes(r)) != testNodes*testPools {
+		t.Errorf("uncertain %v", r.Uncertain)
+	}
+	checkMended(t, dir, r)
+}

@@ -99,7 +99,7 @@ func TestReplayLinesBeginAtTheSnapshotBefore(t *testing.T) {
 
 func TestReadersSeeNoDamageWhileADaemonWritesAndDrops(t *testing.T) {
 	dir := t.TempDir()
-	o := Options{MaxSize: 48 << 10}
+	o := Options{MaxSize: 64 << 10, EventsKept: 10}
 	j, _ := mustOpen(t, dir, o)
 	mustAppend(t, j, 1, 1)
 	stop := make(chan struct{})

@@ -60,8 +60,8 @@ type Restored struct {
 	// NextEventSeq is the number for the next event, 1 when there was none. When events were
 	// lost at the damaged end of a journal, their numbers are given out again.
 	NextEventSeq uint64
-	// LastSeq is the number of the last record that was read, 0 for none; LastAt is when it
-	// was written.
+	// LastSeq is the number of the last record that was read or is known to be lost, 0 for
+	// none; LastAt is the At of the last one that was read.
 	LastSeq uint64
 	LastAt  time.Time
 	// Damage says for people what is missing or unreadable, a sentence each; Notes says what

@@ -15,14 +15,93 @@ import (
 	"mpp/lease/local"
 )
 
-const childEnv = "MPP_LEASE_TEST_DIR"
+const (
+	childEnv = "MPP_LEASE_TEST_DIR"
+	// diskEnv has the child fill a small file system of its own in that directory first.
+	diskEnv = "MPP_LEASE_TEST_DISK"
+)
 
 // TestMain runs the test binary as a daemon that holds a lease until its input ends.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childEnv); dir != "" {
+	dir := os.Getenv(childEnv)
+	switch {
+	case dir != "" && os.Getenv(diskEnv) != "":
+		if err := acquireOnAFullDisk(dir); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	case dir != "":
 		os.Exit(child(dir))
+	default:
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+}
+
+func acquireOnAFullDisk(dir string) error {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		return fmt.Errorf("mount: %w", err)
+	}
+	l, err := local.Acquire(dir)
+	if err != nil {
+		return err
+	}
+	if err := l.Release(); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ballast"), make([]byte, 64<<10), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("the disk is not full: %w", err)
+	}
+	for want := uint64(2); want < 5; want++ {
+		l, err := local.Acquire(dir)
+		if err != nil {
+			return err
+		}
+		if l.Epoch() != want || !strings.Contains(l.Note(), "no space left") {
+			return fmt.Errorf("epoch %d, want %d; note %q", l.Epoch(), want, l.Note())
+		}
+		if err := l.Release(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestFullDiskDoesNotKeepTheDaemonFromStarting(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+t.TempDir(), diskEnv+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if os.Geteuid() != 0 {
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}}
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestDirectoryOfAnotherUserIsExplained(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o555)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+dir)
+	if os.Geteuid() == 0 { // who may write anywhere: the child is somebody else, with a copy that he may run
+		program, err := os.ReadFile(os.Args[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Path = filepath.Join(dir, "child")
+		if err := os.WriteFile(cmd.Path, program, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	out, err := cmd.Output()
+	if err == nil || !strings.Contains(string(out), "chown") || !strings.Contains(string(out), dir) {
+		t.Errorf("%v: %s", err, out)
+	}
 }
 
 func child(dir string) int {
