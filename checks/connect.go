@@ -187,7 +187,7 @@ func (p *Prober) connectResult(now time.Time) mpp.CheckResult {
 	switch {
 	case mended == "":
 	case f.status == mpp.OK:
-		f = finding{status: mpp.Info, kind: mpp.KindLost, message: mended + "; logged in anew"}
+		f = finding{status: mpp.Info, kind: p.round.broke, message: mended + "; logged in anew"}
 	default:
 		f.message += "; before that: " + mended
 	}

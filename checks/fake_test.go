@@ -21,6 +21,8 @@ type fake struct {
 	// greet, if set, is all that a connection gets, and then it is closed unless hold is set.
 	greet []byte
 	hold  bool
+	// drop is the beginning of a statement at which the connection is closed.
+	drop string
 	// answer returns the result of a statement; nil means the statement is never answered.
 	answer func(sql string) *answer
 
@@ -123,6 +125,10 @@ func (f *fake) query(w *packets, text string) bool {
 		f.mu.Lock()
 		f.asked = append(f.asked, sql)
 		f.mu.Unlock()
+		if f.drop != "" && strings.HasPrefix(sql, f.drop) {
+			_ = w.Close()
+			return false
+		}
 		a := f.answer(sql)
 		switch {
 		case a == nil:

@@ -301,3 +301,22 @@ func TestHangupIsSeenWithinMilliseconds(t *testing.T) {
 		})
 	}
 }
+
+// TestClusterNodeWithoutQuorumIsAFailure starts a server that is set up for Galera and has no
+// provider, so that it is in no quorum. Members that are in one are judged by made-up states.
+func TestClusterNodeWithoutQuorumIsAFailure(t *testing.T) {
+	pool := startPool(t, sandbox.MariaDB1011, 1, "--wsrep-on=ON", "--wsrep-provider=none")
+	opt := options(pool, pool.Servers[0])
+	o := poll(t, prober(t, opt), mpp.Ask{Active: true})
+	expect(t, o, want{"cluster", mpp.Fail, mpp.KindCluster, "no quorum: wsrep_cluster_status is Disconnected"})
+	expect(t, o, want{check: "query"})
+	opt.Cluster = false
+	healthy(t, poll(t, prober(t, opt), mpp.Ask{Active: true}))
+}
+
+func TestNodeOfNoClusterIsAFailureWhereOneIsExpected(t *testing.T) {
+	pool := startPool(t, sandbox.MariaDB1011, 1)
+	opt := options(pool, pool.Servers[0])
+	opt.ClusterExpected, opt.ReplicaExpected = true, false
+	expect(t, poll(t, prober(t, opt), mpp.Ask{}), want{"cluster", mpp.Fail, mpp.KindCluster, "the server is in no cluster"})
+}

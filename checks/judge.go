@@ -20,9 +20,6 @@ func (p *Prober) judge(ask mpp.Ask, o *mpp.Observation, end time.Time) {
 			add(p.judgeIdentity(found))
 		}
 	}
-	if r.server.ID != 0 {
-		p.last = r.server
-	}
 	if p.o.Privilege && p.rights.Name != "" && p.lasting != nil {
 		add(p.rights)
 	}

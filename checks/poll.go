@@ -69,6 +69,9 @@ func (p *Prober) poll(ctx context.Context, ask mpp.Ask, o *mpp.Observation) {
 	p.lastingBusy()
 	connect := p.converse(ctx, ask, o.At, end)
 	o.Answered = r.answered
+	if r.server.ID != 0 {
+		p.last = r.server
+	}
 	o.Checks = make([]mpp.CheckResult, 0, 9+len(p.o.Custom))
 	o.Checks = append(o.Checks, connect)
 	if p.lasting != nil {
@@ -152,10 +155,10 @@ func (p *Prober) dropLasting(at int, after time.Duration, err error) {
 	if isTimeout(s.wire.cause) {
 		late := unanswered{after}
 		r.answer(at, late, after)
-		r.reconnected = late.Error() + " over the open connection"
+		r.reconnected, r.broke = late.Error()+" over the open connection", mpp.KindHung
 		p.abandon(s.wire.session, false)
 	} else {
-		r.reconnected = "the open connection was lost: " + lostBy(s.wire.cause, err)
+		r.reconnected, r.broke = "the open connection was lost: "+lostBy(s.wire.cause, err), mpp.KindLost
 	}
 	s.cut()
 	p.lasting = nil
@@ -209,9 +212,21 @@ func (p *Prober) reconnect(ctx context.Context) {
 		return
 	}
 	r.fit(s)
-	if !p.run(ctx, s) && p.login.status == mpp.OK {
-		p.login.at = time.Time{} // in doubt: log in again in the next poll
+	if before := r.reconnected; !p.run(ctx, s) && !r.excused() {
+		// It broke on what shows that the server serves, so there is no evidence that it does.
+		p.login.finding = finding{mpp.Fail, r.broke, 0, "logged in, then: " + r.reconnected}
+		r.reconnected = before
 	}
+}
+
+// excused reports whether the server has shown that it serves, in spite of a connection that
+// broke: what hung is then the finding of a check of its own.
+func (r *round) excused() bool {
+	server, asked := r.of(stepServer)
+	if query, ok := r.of(stepQuery); ok && query.err != nil {
+		return true // the query check fails
+	}
+	return asked && server.err == nil
 }
 
 // watch asks the Watcher to tell when the server hangs up.

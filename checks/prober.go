@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +61,11 @@ func New(o Options) (*Prober, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("configure checks of %s: %w", o.Address, err)
 	}
+	o.QuerySQL = trimSQL(o.QuerySQL)
+	o.Custom = slices.Clone(o.Custom)
+	for i := range o.Custom {
+		o.Custom[i].SQL = trimSQL(o.Custom[i].SQL)
+	}
 	p := &Prober{o: o}
 	var err error
 	if p.connector, err = o.connector(o.Address); err != nil {
@@ -79,6 +86,9 @@ func New(o Options) (*Prober, error) {
 	p.stop, p.halt = context.WithCancel(context.Background())
 	return p, nil
 }
+
+// trimSQL takes off the end of a statement what would make it look like two.
+func trimSQL(sql string) string { return strings.TrimRight(strings.TrimSpace(sql), "; \t\r\n") }
 
 // Close ends the connections and waits for a write that is under way to be cut short. A Poll
 // that is running returns at once. A second call does nothing.
@@ -111,8 +121,10 @@ type round struct {
 	age      time.Duration
 	ageKnown bool
 	customs  []customValue
-	// reconnected says how the lasting connection ended in this poll.
+	// reconnected says how the lasting connection ended in this poll, empty if it did not, and
+	// broke what kind of trouble that was.
 	reconnected string
+	broke       mpp.Kind
 	// held says that nothing was asked, because too much hangs already.
 	held bool
 }

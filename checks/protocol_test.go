@@ -106,7 +106,7 @@ func TestHungStatementIsNamedAndTheRestIsAskedOverANewConnection(t *testing.T) {
 	opt.Custom = []checks.Custom{{Name: "after", SQL: "SELECT z", Expect: "1", Limit: short}}
 	o := poll(t, prober(t, opt), mpp.Ask{})
 	expect(t, o, want{check: "query"})
-	expect(t, o, want{"replication", mpp.Fail, mpp.KindHung, "cannot read the replica's state: no answer within 10"})
+	expect(t, o, want{"replication", mpp.Fail, mpp.KindHung, "cannot read the replica's state: no answer within 1"})
 	if o.Verdict().Failed != mpp.Replica {
 		t.Errorf("a replica's state that cannot be read is no word about serving: %s", show(o))
 	}
@@ -120,7 +120,7 @@ func TestHungQueryIsAReachFailure(t *testing.T) {
 	for range 5 {
 		o := poll(t, p, mpp.Ask{})
 		if c, _ := find(o, "query"); c.Status != mpp.Fail || c.Kind != mpp.KindHung ||
-			(!strings.Contains(c.Message, "no answer within 10") && !strings.Contains(c.Message, "still hang on the server")) {
+			(!strings.Contains(c.Message, "no answer within 1") && !strings.Contains(c.Message, "still hang on the server")) {
 			t.Error(show(o))
 		}
 		if o.Verdict().Failed != mpp.Reach || !o.Answered {
@@ -134,6 +134,18 @@ func TestQueryErrorIsAReachFailure(t *testing.T) {
 	o := poll(t, prober(t, f.options()), mpp.Ask{})
 	expect(t, o, want{"query", mpp.Fail, mpp.KindSQL, "error 1146: Table 'a.b' doesn't exist"})
 	expect(t, o, want{check: "replication"})
+}
+
+func TestServerThatLosesEverySessionIsAFailure(t *testing.T) {
+	f := (&fake{drop: "SELECT @@global.server_id", answer: mysql57(nil)}).start(t)
+	p := prober(t, f.options())
+	for range 2 {
+		o := poll(t, p, mpp.Ask{})
+		expect(t, o, want{"connect", mpp.Fail, mpp.KindLost, "logged in, then: the open connection was lost: closed by the server"})
+		if o.Verdict().Failed != mpp.Reach || !o.Answered {
+			t.Errorf("a poll that learnt nothing is no good one: %s", show(o))
+		}
+	}
 }
 
 func TestExpiredPasswordIsAliveAndCritical(t *testing.T) {

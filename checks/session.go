@@ -64,7 +64,7 @@ func (o *Options) prepare(l *link) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.exec(d.SessionSQL(replication.Limits{Statement: o.QueryLimit, Lock: time.Second, Idle: sessionIdle})); err != nil {
+	if err := l.exec(d.SessionSQL(replication.Limits{Statement: o.longest(), Lock: time.Second, Idle: sessionIdle})); err != nil {
 		return nil, fmt.Errorf("set session variables: %w", err)
 	}
 	if text := d.UnsyncedSQL(); text != "" {
@@ -75,6 +75,15 @@ func (o *Options) prepare(l *link) (*session, error) {
 	s := &session{link: l, dialect: d, server: d.NewServerReader(l.opened), status: new(replication.StatusReader)}
 	s.compose(o)
 	return s, nil
+}
+
+// longest is the longest limit of a statement: the server ends what outlasts it by itself.
+func (o *Options) longest() time.Duration {
+	d := max(o.QueryLimit, o.ReplicationLimit, o.HeartbeatLimit, o.ClusterLimit)
+	for i := range o.Custom {
+		d = max(d, o.Custom[i].Limit)
+	}
+	return d
 }
 
 // compose lists the statements of a poll.
