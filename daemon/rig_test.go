@@ -59,6 +59,7 @@ type rig struct {
 // newRig starts a pool of three real MariaDB servers and an mppd that watches it.
 func newRig(t *testing.T, change func(*rig, *sandbox.PoolOptions)) *rig {
 	t.Helper()
+	t.Parallel()
 	r := &rig{t: t, dir: t.TempDir()}
 	o := sandbox.PoolOptions{Base: sandboxtest.Base(t, sandbox.MariaDB1011)}
 	if change != nil {
