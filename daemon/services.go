@@ -11,6 +11,7 @@ import (
 	"mpp"
 	"mpp/publish/api"
 	"mpp/publish/metrics"
+	"mpp/publish/statefile"
 )
 
 // heartbeatEvery is how often files are renewed even when nothing has changed: their readers
@@ -38,7 +39,7 @@ func (d *Daemon) startServices() (*services, error) {
 	if err := os.MkdirAll(d.config.RunDir, 0o755); err != nil {
 		return nil, fmt.Errorf("make run_dir: %w", err)
 	}
-	for _, start := range []func() error{s.startAPI} {
+	for _, start := range []func() error{s.startStateFiles, s.startAPI} {
 		if err := start(); err != nil {
 			s.stop()
 			return nil, err
@@ -46,6 +47,31 @@ func (d *Daemon) startServices() (*services, error) {
 	}
 	s.sinks = append(s.sinks, s.notify.shows)
 	return s, nil
+}
+
+// startStateFiles prepares the files that mpp-check reads. Nothing is written before every
+// node was polled: until then the files of the run before are the better answer, and grow
+// stale by themselves.
+func (s *services) startStateFiles() error {
+	w, err := statefile.New(s.d.config.RunDir)
+	if err != nil {
+		return err
+	}
+	failing := ""
+	s.sinks = append(s.sinks, func(v *mpp.View) {
+		if !v.Ready {
+			return
+		}
+		text := ""
+		if err := w.Write(v, statefile.Now()); err != nil {
+			text = err.Error()
+		}
+		if text != failing && text != "" {
+			s.d.log.Error().Str("error", text).Msg("state files for mpp-check cannot be written; its answers grow stale")
+		}
+		failing = text
+	})
+	return nil
 }
 
 func (s *services) startAPI() error {
