@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"mpp"
@@ -21,9 +22,6 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	reloading()
 	defer reloaded()
 	next, err := config.Load(d.path)
-	if err == nil {
-		err = fixed(d.config, next)
-	}
 	if err != nil {
 		return d.refuse(ctx, err)
 	}
@@ -37,23 +35,6 @@ func (d *Daemon) Reload(ctx context.Context) error {
 		return d.refuse(ctx, err)
 	}
 	d.config = next
-	return nil
-}
-
-// fixed refuses what cannot change while the daemon runs.
-func fixed(was, is *config.Config) error {
-	for _, each := range []struct{ key, was, is string }{
-		{"state_dir", was.StateDir, is.StateDir},
-		{"run_dir", was.RunDir, is.RunDir},
-		{"api.socket", was.API.Socket, is.API.Socket},
-		{"api.listen", was.API.Listen, is.API.Listen},
-		{"agent.listen", was.Agent.Listen, is.Agent.Listen},
-		{"track_files.dir", was.TrackFiles.Dir, is.TrackFiles.Dir},
-	} {
-		if each.was != each.is {
-			return fmt.Errorf("%s: %s cannot change from %q to %q by a reload; restart mppd", is.Source, each.key, each.was, each.is)
-		}
-	}
 	return nil
 }
 
@@ -74,6 +55,9 @@ func (d *Daemon) refuse(ctx context.Context, err error) error {
 	return err
 }
 
+// needsRestart ends the lines of config.Diff about keys that a reload does not take.
+const needsRestart = "(needs a restart)"
+
 // reconfigure puts a configuration in force in the loop: pools are added, changed or
 // removed; their nodes keep what is known of them.
 func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
@@ -93,7 +77,11 @@ func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
 		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: name, PoolRemoved: true})
 	}
 	for _, line := range config.Diff(was, is) {
-		l.tell(mpp.Event{At: now, Kind: mpp.EventConfig, Severity: mpp.Info, Rule: "reload", Text: line})
+		severity := mpp.Info
+		if strings.HasSuffix(line, needsRestart) {
+			severity = mpp.Warn
+		}
+		l.tell(mpp.Event{At: now, Kind: mpp.EventConfig, Severity: severity, Rule: "reload", Text: line})
 	}
 	l.views.base.ConfigError = ""
 	l.batch.sync = true

@@ -82,7 +82,7 @@ func (d *Daemon) proberSet(c *config.Config) (map[string]probe, map[pointKey]poi
 			probes[n.Address] = made
 		}
 		for _, each := range p.Checkpoints {
-			made, err := d.pointFor(p, each)
+			made, err := d.pointFor(p.Name, each)
 			if err != nil {
 				failed = append(failed, fmt.Errorf("pool %s, checkpoint %s: %w", p.Name, each.Name, err))
 				continue
@@ -184,12 +184,12 @@ func checkOptions(p config.Pool, n config.Node) checks.Options {
 	return o
 }
 
-func (d *Daemon) pointFor(p config.Pool, c config.Checkpoint) (point, error) {
+func (d *Daemon) pointFor(pool string, c config.Checkpoint) (point, error) {
 	o := checks.CheckpointOptions{Name: c.Name, Kind: checks.CheckpointKind(c.Kind), Address: target(c), Limit: c.Timeout, Statuses: c.ExpectStatus}
 	if c.Kind == config.CheckpointMySQL {
-		o.User, o.Password = p.Account.User, p.Account.Password.Reveal()
+		o.User, o.Password = c.Account.User, c.Account.Password.Reveal()
 	}
-	if old, there := d.points[pointKey{p.Name, c.Name}]; there && reflect.DeepEqual(old.options, o) {
+	if old, there := d.points[pointKey{pool, c.Name}]; there && reflect.DeepEqual(old.options, o) {
 		return old, nil
 	}
 	made, err := checks.NewCheckpoint(o)
