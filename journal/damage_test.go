@@ -196,6 +196,31 @@ func TestNodeWhoseLastRecordMayBeInAGapIsUncertain(t *testing.T) {
 	}
 }
 
+func TestPruningLeavesWhatTheFallbackNeeds(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{MaxSize: 1, MaxSegment: 4 << 10, EventsKept: 5}
+	j, _ := mustOpen(t, dir, o)
+	for i := uint64(1); i <= 200; i++ {
+		mustAppend(t, j, i, i)
+		if j.NeedsCompaction() {
+			if err := j.Compact(nil, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	j.abandon()
+	snapshots := snapshotsOf(t, dir)
+	if len(snapshots) != 2 {
+		t.Fatalf("%d snapshots are left", len(snapshots))
+	}
+	spoil(t, snapshots[1], 0)
+	_, r := mustOpen(t, dir, o)
+	checkRestored(t, r, 200)
+	if len(r.Uncertain) != 0 {
+		t.Errorf("uncertain %v", r.Uncertain)
+	}
+}
+
 func TestMaintenanceOfAnUncertainNodeIsKept(t *testing.T) {
 	dir := t.TempDir()
 	j, _ := mustOpen(t, dir, Options{})

@@ -146,7 +146,7 @@ func same(f *os.File, path string) bool {
 	if err != nil {
 		return false
 	}
-	named, err := os.Lstat(path)
+	named, err := os.Stat(path)
 	return err == nil && os.SameFile(opened, named)
 }
 
