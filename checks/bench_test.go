@@ -3,6 +3,7 @@ package checks_test
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"io"
 	"runtime"
 	"syscall"
@@ -51,11 +52,11 @@ func readAll(b *testing.B, conn driver.Conn, text string) {
 		dest := make([]driver.Value, len(rows.Columns()))
 		for err = rows.Next(dest); err == nil; err = rows.Next(dest) {
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = rows.(driver.RowsNextResultSet).NextResultSet()
 		}
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		b.Fatal(err)
 	}
 	if err := rows.Close(); err != nil {

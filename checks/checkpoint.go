@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"syscall"
 	"time"
@@ -83,8 +84,8 @@ func NewCheckpoint(o CheckpointOptions) (*Checkpoint, error) {
 			c.node.User = "mpp"
 		}
 	case CheckpointHTTP:
-		if _, err := http.NewRequest(http.MethodGet, o.Address, http.NoBody); err != nil {
-			return bad("address %q: %w", o.Address, err)
+		if u, err := url.Parse(o.Address); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return bad("address %q: want a URL such as http://10.0.0.1/health", o.Address)
 		}
 		c.http = &http.Client{
 			// Every try makes a connection of its own: an old one may be up when no new one

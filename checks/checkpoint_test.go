@@ -125,8 +125,11 @@ func TestCheckpointEndsWithItsContext(t *testing.T) {
 
 func TestCheckpointThatCannotWorkIsRefused(t *testing.T) {
 	for _, o := range []checks.CheckpointOptions{
-		{Kind: checks.CheckpointTCP, Address: "10.0.0.1"}, {Kind: "smtp", Address: "a:1"}, {Kind: checks.CheckpointICMP},
-		{Kind: checks.CheckpointHTTP, Address: "http://[::1"}, {Kind: checks.CheckpointTCP, Address: "a:1", Limit: -1},
+		{Kind: checks.CheckpointTCP, Address: "10.0.0.1"},
+		{Kind: "smtp", Address: "a:1"},
+		{Kind: checks.CheckpointICMP},
+		{Kind: checks.CheckpointHTTP, Address: "http://[::1"},
+		{Kind: checks.CheckpointTCP, Address: "a:1", Limit: -1},
 	} {
 		if _, err := checks.NewCheckpoint(o); err == nil || errors.Is(err, context.Canceled) {
 			t.Errorf("%+v: %v", o, err)

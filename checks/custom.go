@@ -1,7 +1,9 @@
 package checks
 
 import (
+	"cmp"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -86,11 +88,9 @@ const maxValue = 1024
 // readCustom reads the first column of the first row and drops the rest.
 func readCustom(rows driver.Rows) (customValue, error) {
 	dest := make([]driver.Value, 1)
-	switch err := rows.Next(dest); err {
-	case nil:
-	case io.EOF:
+	if err := rows.Next(dest); errors.Is(err, io.EOF) {
 		return customValue{}, nil
-	default:
+	} else if err != nil {
 		return customValue{}, err
 	}
 	v := customValue{row: true}
@@ -162,27 +162,23 @@ func (c *Custom) comparison() Compare {
 
 // compare compares two texts; known is false when a number is wanted and got is none.
 func compare(how Compare, got, want string) (matches, known bool) {
-	switch how {
-	case CompareEqual:
-		return got == want, true
-	case CompareNotEqual:
-		return got != want, true
-	case CompareContains:
-		return strings.Contains(got, want), true
+	if matches, text := compareText(how, got, want); text {
+		return matches, true
 	}
 	a, errA := strconv.ParseFloat(got, 64)
 	b, errB := strconv.ParseFloat(want, 64)
 	if errA != nil || errB != nil {
 		return false, false
 	}
-	switch how {
-	case CompareLess:
-		return a < b, true
-	case CompareLessEqual:
-		return a <= b, true
-	case CompareGreater:
-		return a > b, true
-	default:
-		return a >= b, true
+	order := cmp.Compare(a, b)
+	return (order < 0 && strings.HasPrefix(string(how), "<")) || (order > 0 && strings.HasPrefix(string(how), ">")) ||
+		(order == 0 && strings.HasSuffix(string(how), "=")), true
+}
+
+// compareText compares what needs no numbers; text is false for the other comparisons.
+func compareText(how Compare, got, want string) (matches, text bool) {
+	if how == CompareContains {
+		return strings.Contains(got, want), true
 	}
+	return (got == want) == (how == CompareEqual), how == CompareEqual || how == CompareNotEqual
 }

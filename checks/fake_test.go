@@ -238,8 +238,13 @@ func framed(p []byte) []byte {
 // mysql57 answers as a replica of MySQL 5.7 would; other answers go first.
 func mysql57(others map[string]*answer) func(string) *answer {
 	variables := &answer{columns: []string{"Variable_name", "Value"}, rows: [][]string{
-		{"version", "5.7.44-log"}, {"server_uuid", "u-1"}, {"super_read_only", "ON"}, {"offline_mode", "OFF"},
-		{"innodb_read_only", "OFF"}, {"gtid_executed", ""}, {"max_execution_time", "0"},
+		{"version", "5.7.44-log"},
+		{"server_uuid", "u-1"},
+		{"super_read_only", "ON"},
+		{"offline_mode", "OFF"},
+		{"innodb_read_only", "OFF"},
+		{"gtid_executed", ""},
+		{"max_execution_time", "0"},
 	}}
 	status := &answer{
 		columns: []string{

@@ -150,14 +150,15 @@ func TestSourceThatRefusesItsReplicaIsAFailure(t *testing.T) {
 func TestReplicaOfAStrangerIsAWarning(t *testing.T) {
 	pool := startPool(t, sandbox.MariaDB1011, 2)
 	opt := options(pool, pool.Servers[1])
-	opt.PoolNodes = opt.PoolNodes[1:]
-	o := eventually(t, prober(t, opt), mpp.Ask{}, func(o mpp.Observation) bool { return o.LagKnown })
-	expect(t, o, want{"replication", mpp.Warn, mpp.KindWrongSource, "replicates from " + pool.Servers[0].Address()})
-
+	all := opt.PoolNodes
+	opt.PoolNodes = all[1:]
 	p := prober(t, opt)
-	expect(t, poll(t, p, mpp.Ask{}), want{"replication", mpp.Warn, mpp.KindWrongSource, "replicates from"})
-	p.SetPoolNodes([]string{pool.Servers[0].Address()}) // a reload added it
+	o := eventually(t, p, mpp.Ask{}, func(o mpp.Observation) bool { return o.LagKnown })
+	expect(t, o, want{"replication", mpp.Warn, mpp.KindWrongSource, "replicates from " + pool.Servers[0].Address()})
+	p.SetPoolNodes(all) // a reload added it
 	healthy(t, poll(t, p, mpp.Ask{}))
+	p.SetPoolNodes(all[1:])
+	expect(t, poll(t, p, mpp.Ask{}), want{"replication", mpp.Warn, mpp.KindWrongSource, "replicates from "})
 
 	_, portOfSource, _ := splitAddress(pool.Servers[0].Address())
 	opt.PoolNodes = []string{"localhost:" + portOfSource} // another name of the same host
@@ -319,4 +320,20 @@ func TestNodeOfNoClusterIsAFailureWhereOneIsExpected(t *testing.T) {
 	opt := options(pool, pool.Servers[0])
 	opt.ClusterExpected, opt.ReplicaExpected = true, false
 	expect(t, poll(t, prober(t, opt), mpp.Ask{}), want{"cluster", mpp.Fail, mpp.KindCluster, "the server is in no cluster"})
+}
+
+func TestGroupReplicationMemberIsJudgedByItsState(t *testing.T) {
+	base := sandboxtest.Base(t, sandbox.MySQL97)
+	spare := sandboxtest.Start(t, sandbox.Options{Base: base}) // for its port number
+	local := spare.Address()
+	if err := spare.Close(); err != nil {
+		t.Fatal(err)
+	}
+	pool := startPool(t, sandbox.MySQL97, 1, "--plugin-load-add=group_replication.so", "--group-replication-start-on-boot=OFF",
+		"--group-replication-group-name=aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "--group-replication-local-address="+local)
+	s := pool.Servers[0]
+	p := prober(t, options(pool, s))
+	expect(t, poll(t, p, mpp.Ask{Active: true}), want{"cluster", mpp.Fail, mpp.KindCluster, "the member is OFFLINE"})
+	exec(t, s, "SET GLOBAL group_replication_bootstrap_group = ON", "START GROUP_REPLICATION")
+	healthy(t, eventually(t, p, mpp.Ask{Active: true}, func(o mpp.Observation) bool { return o.Verdict().Failed == "" && o.Verdict().Status == mpp.OK }))
 }

@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -151,11 +152,9 @@ func (l *link) cut() {
 // drain reads a result to its end without keeping anything.
 func drain(rows driver.Rows) error {
 	for {
-		switch err := rows.Next(nil); err {
-		case nil:
-		case io.EOF:
+		if err := rows.Next(nil); errors.Is(err, io.EOF) {
 			return nil
-		default:
+		} else if err != nil {
 			return err
 		}
 	}

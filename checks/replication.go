@@ -16,7 +16,7 @@ import (
 type sourceState struct {
 	// unreachable is since when no channel reaches its source, zero for never.
 	unreachable time.Time
-	// resolved keeps which source hosts were found to be a node of the pool.
+	// resolved keeps which source hosts were found to be a node of the pool, or not.
 	resolved map[string]resolution
 }
 

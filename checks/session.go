@@ -205,7 +205,7 @@ func (s *session) runBatch(at int, r *round) (next int, err error) {
 			s.until(r.limit(now, s.steps[at+1].limit))
 		}
 		err = rows.(driver.RowsNextResultSet).NextResultSet()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return s.shortOf(at+1, end, rows, r)
 		}
 		if err == nil && at+1 == end {

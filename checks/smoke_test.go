@@ -22,8 +22,7 @@ func TestHealthyNodesAreOKOnEveryServer(t *testing.T) {
 			o.Address = replica.Address()
 			second := prober(t, o)
 
-			active := poll(t, first, mpp.Ask{Active: true})
-			active = eventually(t, first, mpp.Ask{Active: true}, func(o mpp.Observation) bool {
+			active := eventually(t, first, mpp.Ask{Active: true}, func(o mpp.Observation) bool {
 				return o.Server.GTID != "" && o.Verdict().Status == mpp.OK
 			})
 			healthy(t, active)

@@ -84,6 +84,7 @@ func TestTLSModesTrustWhatTheySay(t *testing.T) {
 		{"server", checks.TLS{Mode: checks.TLSVerifyCA, CA: theirs.path("ca.pem")}, want{"connect", mpp.Critical, mpp.KindTLS, "TLS handshake failed: "}},
 		{"elsewhere", checks.TLS{Mode: checks.TLSVerifyCA, CA: ours.path("ca.pem")}, want{check: "connect"}},
 		{"elsewhere", checks.TLS{Mode: checks.TLSVerifyIdentity, CA: ours.path("ca.pem")}, want{"connect", mpp.Critical, mpp.KindTLS, "TLS handshake failed: "}},
+		{"elsewhere", checks.TLS{Mode: checks.TLSVerifyIdentity, CA: ours.path("ca.pem"), ServerName: "elsewhere.example"}, want{check: "connect"}},
 		{"", checks.TLS{Mode: checks.TLSPreferred}, want{check: "connect"}},
 		{"", checks.TLS{Mode: checks.TLSRequired}, want{"connect", mpp.Critical, mpp.KindTLS, "does not support TLS"}},
 	} {
@@ -115,8 +116,10 @@ func TestTLSFilesThatCannotBeUsedAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []checks.TLS{
-		{Mode: checks.TLSVerifyCA, CA: a.path("nowhere")}, {Mode: checks.TLSVerifyCA, CA: a.path("empty")},
-		{Mode: checks.TLSRequired, Cert: a.path("ca.pem")}, {Mode: "perhaps"},
+		{Mode: checks.TLSVerifyCA, CA: a.path("nowhere")},
+		{Mode: checks.TLSVerifyCA, CA: a.path("empty")},
+		{Mode: checks.TLSRequired, Cert: a.path("ca.pem")},
+		{Mode: "perhaps"},
 	} {
 		opt := checks.Default()
 		opt.Address, opt.User, opt.TLS = "127.0.0.1:3306", "mpp", c

@@ -232,7 +232,7 @@ func (p *Prober) awaitWrite(now, end time.Time) (c mpp.CheckResult, ok bool) {
 		return p.unwritten()
 	}
 	if j.since.Before(now) && !j.ready() {
-		return p.hungWrite(j, now, end)
+		return p.hungWrite(j, end)
 	}
 	// A part of the time is kept for asking the server what the write waits for.
 	limit := j.since.Add(p.o.WriteLimit)
@@ -245,7 +245,7 @@ func (p *Prober) awaitWrite(now, end time.Time) (c mpp.CheckResult, ok bool) {
 	case res := <-j.done:
 		return p.endWrite(j, res), true
 	case <-timer.C:
-		return p.hungWrite(j, now, end)
+		return p.hungWrite(j, end)
 	case <-p.stop.Done():
 		return c, false
 	}
@@ -302,7 +302,7 @@ func (p *Prober) unwritten() (c mpp.CheckResult, ok bool) {
 }
 
 // hungWrite judges a write that got no answer in time, by what the server says its session does.
-func (p *Prober) hungWrite(j *job, now, end time.Time) (c mpp.CheckResult, ok bool) {
+func (p *Prober) hungWrite(j *job, end time.Time) (c mpp.CheckResult, ok bool) {
 	id := j.session()
 	if p.lasting == nil {
 		return c, false // the connect check says more than can be said here

@@ -45,7 +45,8 @@ func processList(t *testing.T, s *sandbox.Server) string {
 	return list
 }
 
-var active = mpp.Ask{Active: true}
+// asActive asks for a poll of the ACTIVE node.
+func asActive() mpp.Ask { return mpp.Ask{Active: true} }
 
 func writeOK(o mpp.Observation) bool {
 	c, ok := find(o, "write")
@@ -55,7 +56,7 @@ func writeOK(o mpp.Observation) bool {
 // inStep waits until the heartbeat is being written.
 func inStep(t *testing.T, p *checks.Prober) {
 	t.Helper()
-	healthy(t, eventually(t, p, active, func(o mpp.Observation) bool { return writeOK(o) && o.Verdict().Status == mpp.OK }))
+	healthy(t, eventually(t, p, asActive(), func(o mpp.Observation) bool { return writeOK(o) && o.Verdict().Status == mpp.OK }))
 }
 
 func TestHeartbeatIsWrittenOnTheActiveNodeOnly(t *testing.T) {
@@ -64,7 +65,7 @@ func TestHeartbeatIsWrittenOnTheActiveNodeOnly(t *testing.T) {
 	opt := writing(pool, s)
 	opt.WriteCreate = false
 	p := prober(t, opt)
-	eventually(t, p, active, func(o mpp.Observation) bool {
+	eventually(t, p, asActive(), func(o mpp.Observation) bool {
 		return differs(o, want{"write", mpp.Fail, mpp.KindSQL, "error 1146"}) == ""
 	})
 	if err := p.Close(); err != nil {
@@ -105,7 +106,7 @@ func TestReadOnlyActiveNodeIsCriticalAndNotWrittenTo(t *testing.T) {
 			p := prober(t, writing(pool, s))
 			inStep(t, p)
 			exec(t, s, "SET GLOBAL "+setting+" = 1")
-			eventually(t, p, active, func(o mpp.Observation) bool {
+			eventually(t, p, asActive(), func(o mpp.Observation) bool {
 				return o.Server.ReadOnly && differs(o, want{"write", mpp.Critical, mpp.KindReadOnly, "the server is read-only"}) == ""
 			})
 			exec(t, s, "SET GLOBAL "+setting+" = 0", "SET GLOBAL read_only = 0")
@@ -130,7 +131,7 @@ func TestReadLockOfABackupIsNoFailure(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range 4 {
-				o := poll(t, p, active)
+				o := poll(t, p, asActive())
 				expect(t, o, want{"write", mpp.Warn, mpp.KindReadLock, "a global read lock, as for a backup: state \"Waiting for "})
 				expect(t, o, want{check: "query"})
 				expect(t, o, want{check: "connect"})
@@ -167,7 +168,7 @@ func TestLockedHeartbeatTableIsNoFailure(t *testing.T) {
 	if _, err := c.ExecContext(t.Context(), "LOCK TABLES mpp.heartbeat READ"); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, poll(t, p, active), want{"write", mpp.Warn, mpp.KindReadLock, "a lock on the heartbeat table: state \"Waiting for table metadata lock\""})
+	expect(t, poll(t, p, asActive()), want{"write", mpp.Warn, mpp.KindReadLock, "a lock on the heartbeat table: state \"Waiting for table metadata lock\""})
 	if _, err := c.ExecContext(t.Context(), "UNLOCK TABLES"); err != nil {
 		t.Fatal(err)
 	}
@@ -199,9 +200,9 @@ func TestFullDiskIsFoundByTheWriteAndByNothingElse(t *testing.T) {
 				f, _ := find(o, "write")
 				return f.Status == mpp.Fail && slices.Contains(c.kinds, f.Kind)
 			}
-			o := eventually(t, p, active, full)
+			o := eventually(t, p, asActive(), full)
 			for range 3 {
-				o = poll(t, p, active)
+				o = poll(t, p, asActive())
 				if !full(o) || o.Verdict().Failed != mpp.Reach {
 					t.Errorf("the disk is still full: %s", show(o))
 				}
@@ -216,7 +217,7 @@ func TestFullDiskIsFoundByTheWriteAndByNothingElse(t *testing.T) {
 			poll(t, p, mpp.Ask{})
 			poll(t, p, mpp.Ask{})
 			for range 3 {
-				if o := poll(t, p, active); writeOK(o) {
+				if o := poll(t, p, asActive()); writeOK(o) {
 					t.Errorf("a write on a full disk: %s", show(o))
 				}
 			}
@@ -226,7 +227,7 @@ func TestFullDiskIsFoundByTheWriteAndByNothingElse(t *testing.T) {
 			// The server itself looks for space once a minute only, so its recovery is not
 			// waited for. That it still runs is what matters: MySQL aborts when such a
 			// session is killed.
-			expect(t, poll(t, p, active), want{check: "query"})
+			expect(t, poll(t, p, asActive()), want{check: "query"})
 		})
 	}
 }
@@ -238,7 +239,7 @@ func TestCommitThatWaitsForSemiSyncIsAFailure(t *testing.T) {
 	inStep(t, p)
 	exec(t, s, "SET GLOBAL rpl_semi_sync_master_timeout = 3600000", "SET GLOBAL rpl_semi_sync_master_wait_no_slave = 1",
 		"SET GLOBAL rpl_semi_sync_master_enabled = 1")
-	o := eventually(t, p, active, func(o mpp.Observation) bool { f, _ := find(o, "write"); return f.Status == mpp.Fail })
+	o := eventually(t, p, asActive(), func(o mpp.Observation) bool { f, _ := find(o, "write"); return f.Status == mpp.Fail })
 	expect(t, o, want{"write", mpp.Fail, mpp.KindSemiSyncWait, "no semi-sync acknowledgement: state \"Waiting for semi-sync ACK from slave\""})
 	exec(t, s, "SET GLOBAL rpl_semi_sync_master_enabled = 0")
 	inStep(t, p)
@@ -252,7 +253,7 @@ func TestHangingStatementsDoNotPileUpOnTheServer(t *testing.T) {
 	opt.Custom = []checks.Custom{{Name: "slow", SQL: "SELECT SLEEP(15)", Expect: "0", Limit: 100 * time.Millisecond}}
 	p := prober(t, opt)
 	for range 6 {
-		o := poll(t, p, active)
+		o := poll(t, p, asActive())
 		expect(t, o, want{"custom:slow", mpp.Fail, mpp.KindHung, "no answer within 1"})
 		expect(t, o, want{check: "query"})
 		if o.Server.ID == 0 || !o.Answered {

@@ -13,10 +13,18 @@ import (
 var errGone = errors.New("it is no longer polled")
 
 // now asks for a run at once, or right after the one under way; wishes that have not been
-// met yet are one.
+// met yet are one. Runs that are wished for start no closer together than in the confirm
+// lane: a server that hangs up after every poll must not be polled without end.
 func (w *worker[R]) now() {
 	w.mu.Lock()
-	w.ask(time.Now(), false)
+	when := time.Now()
+	if soonest := w.wished.Add(w.job.timing.confirm); when.Before(soonest) {
+		when = soonest
+	}
+	if when.Before(w.due) || !w.asked && w.due.Before(when) && w.busy {
+		w.plan(when)
+	}
+	w.asked, w.wish = true, true
 	w.mu.Unlock()
 	w.signal()
 }

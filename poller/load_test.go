@@ -39,6 +39,7 @@ type load struct {
 	message atomic.Value // of the last failed one
 	healthy map[string]bool
 	closing sync.Once
+	targets []poller.Target
 }
 
 // timed notes when the polls of a healthy node start.
@@ -139,8 +140,17 @@ func startLoad(t testing.TB, members []fakenode.Member) *load {
 			l.timed, targets[i].Prober = append(l.timed, one), one
 		}
 	}
+	l.targets = targets
 	l.poller.Set(targets, nil)
 	return l
+}
+
+// pace changes how often nodes are polled; probers and connections stay.
+func (l *load) pace(interval time.Duration) {
+	for i := range l.targets {
+		l.targets[i].Interval = interval
+	}
+	l.poller.Set(l.targets, nil)
 }
 
 func (l *load) observe(_ string, o mpp.Observation) {

@@ -502,3 +502,31 @@ func TestAClockThatJumpsChangesNoState(t *testing.T) {
 		again.want("a FAIL/OFFLINE 4, b ACTIVE 1, c STANDBY 0")
 	}
 }
+
+func TestAnActiveNodeThatStaysReadOnlyIsShoutedOnceItWasSeenSo(t *testing.T) {
+	b := start(t, threeNodes())
+	poll := func() {
+		b.now = b.now.Add(time.Second)
+		o := mpp.Observation{
+			Node: "a:1", At: b.now.Add(-time.Millisecond), Checks: []mpp.CheckResult{{Name: "query", Class: mpp.Reach}},
+			Server: mpp.Server{Flavour: "mariadb", ReadOnly: true},
+		}
+		b.a.Step(b.now, mpp.Input{At: b.now, Observation: &o})
+	}
+	has := func() bool {
+		for _, p := range b.a.View(b.now).Problems {
+			if p.Code == "active-read-only" {
+				return true
+			}
+		}
+		return false
+	}
+	poll()
+	poll()
+	if b.a.nodes[0].mem.State != mpp.Active || has() {
+		t.Errorf("in state %s, shouted %v; want ACTIVE, and nothing before the next poll", b.a.nodes[0].mem.State, has())
+	}
+	if poll(); !has() {
+		t.Error("an ACTIVE node that stays read-only is not shouted")
+	}
+}

@@ -111,8 +111,10 @@ func twoWritable(a *Arbiter, _ time.Time) string {
 	return fmt.Sprintf("%d nodes accept writes (read_only is off): %s; set read_only on all but the ACTIVE one", count, writable)
 }
 
+// activeReadOnly looks only at what was found since the node became ACTIVE: whatever moves the
+// traffic opens it for writes after that.
 func activeReadOnly(_ *Arbiter, _ time.Time, n *node) string {
-	if n.mem.State != mpp.Active || n.observation == nil || !n.observation.Server.ReadOnly {
+	if n.mem.State != mpp.Active || n.observation == nil || !n.observation.Server.ReadOnly || !n.observation.At.After(n.mem.Since) {
 		return ""
 	}
 	return fmt.Sprintf("%s is ACTIVE and read-only: writes fail; set read_only off there, or let whatever moves the traffic do it", n.policy.Address)

@@ -54,7 +54,8 @@ func TestDialectIsChosenByAskingTheServer(t *testing.T) {
 		},
 		"MySQL 8.4": {
 			mysql84(), replication.MySQL, false, false, "SHOW REPLICA STATUS",
-			nil, []string{"SLAVE", "MASTER", "group"},
+			nil,
+			[]string{"SLAVE", "MASTER", "group"},
 		},
 		"MariaDB 12": {
 			mariadb12(), replication.MariaDB, true, false, "SHOW ALL SLAVES STATUS",
@@ -155,8 +156,12 @@ func TestServerWithoutARowIsAnError(t *testing.T) {
 func TestGTIDOfTheLastPollIsKeptUntilItChanges(t *testing.T) {
 	r := probe(t, mysql57()).NewServerReader(time.Now())
 	for _, c := range []struct{ raw, want string }{
-		{"a:1-5,\nb:1", "a:1-5,b:1"}, {"a:1-5,\nb:1", "a:1-5,b:1"}, {"a:1-5,\nb:1-2", "a:1-5,b:1-2"},
-		{"a:1-5", "a:1-5"}, {"", ""}, {"a:1-5,\r\nb:1", "a:1-5,b:1"},
+		{"a:1-5,\nb:1", "a:1-5,b:1"},
+		{"a:1-5,\nb:1", "a:1-5,b:1"},
+		{"a:1-5,\nb:1-2", "a:1-5,b:1-2"},
+		{"a:1-5", "a:1-5"},
+		{"", ""},
+		{"a:1-5,\r\nb:1", "a:1-5,b:1"},
 	} {
 		one := int64(1)
 		s, err := r.Read(&rows{columns: make([]string, 6), data: [][]driver.Value{{one, one, one, one, one, []byte(c.raw)}}})

@@ -68,8 +68,10 @@ func (d *Dialect) Needs(f Functions) []Need {
 		list = append(list, Need{For: "monitoring", AnyOf: d.monitorPrivileges()})
 	}
 	if f.Group {
-		list = append(list, Need{For: "cluster", AnyOf: []string{"SELECT"},
-			On: Table{"performance_schema", "replication_group_members"}})
+		list = append(list, Need{
+			For: "cluster", AnyOf: []string{"SELECT"},
+			On: Table{"performance_schema", "replication_group_members"},
+		})
 	}
 	table := func(want bool, what string, privileges ...string) {
 		for _, p := range privileges {
@@ -109,8 +111,11 @@ func (d *Dialect) monitorPrivileges() []string {
 func (d *Dialect) failoverPrivileges() [][]string {
 	if d.Flavour == MariaDB {
 		list := [][]string{
-			{"REPLICATION SLAVE ADMIN"}, {"REPLICATION MASTER ADMIN"}, {"READ_ONLY ADMIN"},
-			{"BINLOG ADMIN"}, {"CONNECTION ADMIN"},
+			{"REPLICATION SLAVE ADMIN"},
+			{"REPLICATION MASTER ADMIN"},
+			{"READ_ONLY ADMIN"},
+			{"BINLOG ADMIN"},
+			{"CONNECTION ADMIN"},
 		}
 		for i, one := range list {
 			// From 10.11 on SUPER does not cover read_only, from 11 on none of it.
@@ -121,8 +126,10 @@ func (d *Dialect) failoverPrivileges() [][]string {
 		return append(list, []string{"RELOAD"})
 	}
 	return [][]string{
-		{"REPLICATION_SLAVE_ADMIN", "SUPER"}, {"SYSTEM_VARIABLES_ADMIN", "SUPER"},
-		{"CONNECTION_ADMIN", "SUPER"}, {"RELOAD"},
+		{"REPLICATION_SLAVE_ADMIN", "SUPER"},
+		{"SYSTEM_VARIABLES_ADMIN", "SUPER"},
+		{"CONNECTION_ADMIN", "SUPER"},
+		{"RELOAD"},
 	}
 }
 

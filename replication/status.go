@@ -139,11 +139,9 @@ func (r *StatusReader) learn(columns []string) error {
 func (r *StatusReader) row(old mpp.Channel) mpp.Channel {
 	var c mpp.Channel
 	for i, f := range r.fields {
-		if f == fieldNone {
-			continue
-		}
 		v := r.dest[i]
 		switch f {
+		case fieldNone:
 		case fieldName:
 			c.Name = keep(old.Name, v)
 		case fieldHost:

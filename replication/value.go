@@ -102,7 +102,7 @@ func keep(old string, v driver.Value) string {
 func eachRow(rows driver.Rows, dest []driver.Value, read func()) error {
 	for range maxRows {
 		err := rows.Next(dest)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

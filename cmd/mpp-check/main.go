@@ -24,14 +24,9 @@ import (
 func main() { os.Exit(run(os.Args)) }
 
 // run answers by the arguments; args[0] is the program's name.
-func run(args []string) (code int) {
+func run(args []string) int {
 	o, err := parse(args)
-	v := voice{o: o, said: new(atomic.Bool), pid: &pidFile{}}
-	defer func() {
-		if r := recover(); r != nil {
-			code = v.no("mpp-check has failed: please report this")
-		}
-	}()
+	v := newVoice(o)
 	if err != nil {
 		return v.misused(err)
 	}
@@ -41,15 +36,28 @@ func run(args []string) (code int) {
 	if o.version {
 		return version(o)
 	}
-	if o.as == bigIP {
-		v.pid.take(o)
-	}
-	limit := time.AfterFunc(o.timeout, func() { os.Exit(v.no("no answer within " + o.timeout.String())) })
-	defer limit.Stop()
-	if o.as == nagios {
-		return v.report(judge(o))
-	}
-	return v.say(ask(o))
+	return v.guard(func() int {
+		if o.as == bigIP {
+			v.pid.take(o)
+		}
+		limit := time.AfterFunc(o.timeout, func() { os.Exit(v.no("no answer within " + o.timeout.String())) })
+		defer limit.Stop()
+		if o.as == nagios {
+			return v.report(judge(o))
+		}
+		return v.say(ask(o))
+	})
+}
+
+// guard turns a mistake of this program into no: a panic would exit with 2, which
+// keepalived's misc_dynamic takes for "up with weight 0".
+func (v voice) guard(answer func() int) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			code = v.no("mpp-check has failed: please report this")
+		}
+	}()
+	return answer()
 }
 
 // voice speaks to the caller, once: either the answer or the deadline has the word.
@@ -58,6 +66,8 @@ type voice struct {
 	said *atomic.Bool
 	pid  *pidFile
 }
+
+func newVoice(o options) voice { return voice{o: o, said: new(atomic.Bool), pid: &pidFile{}} }
 
 // say gives a balancer its answer.
 func (v voice) say(a reply) int {

@@ -28,7 +28,7 @@ func Parse(text string) (Address, bool) {
 		return Address{}, false
 	}
 	if ip, err := netip.ParseAddr(text); err == nil {
-		return Address{Host: plain(ip)}, true
+		return Address{Host: plain(ip)}, zoneOK(ip)
 	}
 	if inner, bracket := strings.CutPrefix(text, "["); bracket {
 		inside, rest, closed := strings.Cut(inner, "]")
@@ -58,7 +58,7 @@ func Join(host, port string) (Address, bool) {
 		return Address{}, false
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		return Address{Host: plain(ip), Port: port}, true
+		return Address{Host: plain(ip), Port: port}, zoneOK(ip)
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if !isName(host) {
@@ -68,6 +68,9 @@ func Join(host, port string) (Address, bool) {
 }
 
 func plain(ip netip.Addr) string { return ip.Unmap().String() }
+
+// zoneOK refuses zones that are no name of an interface: addresses become parts of paths.
+func zoneOK(ip netip.Addr) bool { return ip.Zone() == "" || isName(strings.ToLower(ip.Zone())) }
 
 func normalPort(digits string) (string, bool) {
 	if digits == "" {

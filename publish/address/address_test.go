@@ -37,7 +37,7 @@ func TestWhatIsNoAddressIsRefused(t *testing.T) {
 	}
 	for _, text := range []string{
 		"", ":", ":3306", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:x", "[::1", "[::1]3306", "[::1]:", "a b", "a/b",
-		"../etc", "a\n", "a:1:2", "ä", string(long),
+		"../etc", "a\n", "a:1:2", "ä", "fe80::1%a/b", "[fe80::1%/]:1", "a..b", ".a", "a..", string(long),
 	} {
 		if got, valid := address.Parse(text); valid {
 			t.Errorf("%q is %v", text, got)
