@@ -21,7 +21,7 @@ func (w *worker[R]) now() {
 	if soonest := w.wished.Add(w.job.timing.confirm); when.Before(soonest) {
 		when = soonest
 	}
-	if when.Before(w.due) || !w.asked && w.due.Before(when) && w.busy {
+	if when.Before(w.due) {
 		w.plan(when)
 	}
 	w.asked, w.wish = true, true

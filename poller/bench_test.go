@@ -210,10 +210,10 @@ func askBare(conn driver.Conn, text string) error {
 		values := make([]driver.Value, len(rows.Columns()))
 		for err = rows.Next(values); err == nil; err = rows.Next(values) {
 		}
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			return errors.Join(err, rows.Close())
 		}
-		if err = rows.(driver.RowsNextResultSet).NextResultSet(); err == io.EOF {
+		if err = rows.(driver.RowsNextResultSet).NextResultSet(); errors.Is(err, io.EOF) {
 			return rows.Close()
 		}
 		if err != nil {

@@ -48,7 +48,8 @@ type Checkpoint struct {
 	Prober            CheckpointProber
 }
 
-// Options are what a Poller tells. The functions are called from many goroutines.
+// Options are what a Poller tells. The functions are called from many goroutines. Observe and
+// CheckpointSeen must be set if there are targets and checkpoints.
 type Options struct {
 	// Observe takes what a poll found, once a poll, in the order of a node's polls.
 	Observe func(pool string, o mpp.Observation)
@@ -146,8 +147,9 @@ func (p *Poller) SetActive(node string, active bool) {
 	}
 }
 
-// PollNow polls a node at once, or right after the poll that is running. A node that is not
-// polled is ignored.
+// PollNow polls a node at once, or right after the poll that is running; wishes for several
+// polls make one, and no two of these start closer together than ConfirmInterval. A node that
+// is not polled is ignored.
 func (p *Poller) PollNow(node string) {
 	if w := p.node(node); w != nil {
 		w.now()
@@ -155,7 +157,7 @@ func (p *Poller) PollNow(node string) {
 }
 
 // TryCheckpoints tries every checkpoint of a pool at once, or right after the try that is
-// running.
+// running, but no more often than every DefaultConfirmInterval.
 func (p *Poller) TryCheckpoints(pool string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

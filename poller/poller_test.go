@@ -333,7 +333,7 @@ func TestWishesForAPollAreOne(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		f := &fake{node: "a:1"}
 		f.poll = func(context.Context, mpp.Ask) mpp.Observation {
-			<-time.After(50 * time.Millisecond)
+			<-time.After(150 * time.Millisecond)
 			return f.good()
 		}
 		tgt := target("a:1", f)
@@ -347,9 +347,43 @@ func TestWishesForAPollAreOne(t *testing.T) {
 			b.PollNow("a:1")
 		}
 		b.pass(time.Second)
-		want := []time.Duration{from, from + 50*time.Millisecond}
+		want := []time.Duration{from, from + 150*time.Millisecond}
 		if diff := cmp.Diff(want, f.times(b.begun)[1:]); diff != "" {
 			t.Errorf("one wish and ten during its poll (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestWishWithinALongPollIsMetRightAfterIt(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		f := &fake{node: "a:1"}
+		f.poll = func(context.Context, mpp.Ask) mpp.Observation {
+			<-time.After(2500 * time.Millisecond)
+			return f.good()
+		}
+		tgt := target("a:1", f)
+		tgt.Timeout = 10 * time.Second
+		b.Set([]Target{tgt}, nil)
+		b.pass(2 * time.Second)
+		b.PollNow("a:1")
+		b.pass(time.Second)
+		if gaps := distances(f.times(b.begun)); len(gaps) != 1 || gaps[0] != 2500*time.Millisecond {
+			t.Errorf("polls %v apart, want the second right after the first", gaps)
+		}
+	})
+}
+
+func TestWishesAreMetNoFasterThanTheConfirmLane(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		f := &fake{node: "a:1"}
+		f.poll = func(context.Context, mpp.Ask) mpp.Observation {
+			b.PollNow("a:1") // as when the server hangs up after every poll
+			return f.good()
+		}
+		b.Set([]Target{target("a:1", f)}, nil)
+		b.pass(10 * time.Second)
+		if n := f.count(); n < 95 || n > 105 {
+			t.Errorf("%d polls in 10 s, want one every 100 ms", n)
 		}
 	})
 }

@@ -14,7 +14,8 @@ import (
 // the old one has ended, and the old one is closed. Lane and SetActive outlive a change of the
 // Prober; new nodes are in the normal lane and not ACTIVE.
 //
-// Set does not wait. After Stop it closes the probers that it is given.
+// Set does not wait: a poll of a removed node that had just ended may still be observed. After
+// Stop, Set closes the probers that it is given.
 func (p *Poller) Set(targets []Target, checkpoints []Checkpoint) {
 	p.mu.Lock()
 	stopped := p.stopped

@@ -50,7 +50,7 @@ func TestSetTouchesOnlyWhatChanged(t *testing.T) {
 func TestReplacedProberIsClosedAfterItsPollAndThenTheNewOnePolls(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		was, is := &fake{node: "a:1"}, &fake{node: "a:1"}
-		was.poll = func(ctx context.Context, ask mpp.Ask) mpp.Observation {
+		was.poll = func(ctx context.Context, _ mpp.Ask) mpp.Observation {
 			<-ctx.Done()
 			<-time.After(200 * time.Millisecond) // it takes a while to see that
 			return was.bad("cancelled")
@@ -105,7 +105,7 @@ func TestStuckPollOfAReplacedProberDoesNotKeepTheNewOneOut(t *testing.T) {
 		if n, early := was.closes(); n != 1 || early {
 			t.Errorf("the stuck prober was closed %d times after it came back, too early: %v", n, early)
 		}
-		if n := len(b.Poller.leaving); n != 0 {
+		if n := len(b.leaving); n != 0 {
 			t.Errorf("%d workers are remembered as leaving", n)
 		}
 	})

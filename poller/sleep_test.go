@@ -221,6 +221,7 @@ func sleeper() int {
 func TestFrozenProcessReportsNoFailure(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), sleeperVar+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it may be frozen when we are killed
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -63,3 +63,11 @@ func TestLatenessIsOfTheLastTwoMinutes(t *testing.T) {
 		t.Errorf("%s, %s, %s of an empty window", p50, p99, most)
 	}
 }
+
+func TestPlacesInTheIntervalAreThoseOfEveryRelease(t *testing.T) {
+	for name, want := range map[string]uint64{"10.0.0.1:3306": 0x18a33233e744598, "10.0.0.2:3306": 0x1df47a3a083de6ae} {
+		if got := hashOf("p", name); got != want {
+			t.Errorf("hash of p, %s: %#x, want %#x", name, got, want)
+		}
+	}
+}

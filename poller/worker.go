@@ -52,6 +52,9 @@ type worker[R any] struct {
 	due, owed   time.Time
 	asked, held bool
 	fresh       bool // the next run makes a fresh login
+	// wish says that the next run was wished for, wished is when the last such one started.
+	wish   bool
+	wished time.Time
 	// waiting want the result of a run that has yet to start, serving that of the present one.
 	waiting, serving []chan R
 
@@ -179,7 +182,10 @@ func (w *worker[R]) begin() (job[R], mpp.Ask) {
 	ask := mpp.Ask{Active: w.active, FreshLogin: w.fresh || w.lane == mpp.LaneConfirm}
 	w.serving = append(w.serving, w.waiting...)
 	w.waiting = nil
-	w.fresh, w.asked, w.held = false, false, false
+	if w.wish {
+		w.wished = now
+	}
+	w.fresh, w.asked, w.held, w.wish = false, false, false, false
 	w.busy, w.began, w.reported, w.limit = true, now, time.Time{}, w.job.timing.limit
 	w.plan(w.grid.next(now, w.job.timing, w.lane))
 	if w.guard == nil {

@@ -68,7 +68,7 @@ func Spawn(ctx context.Context, o FleetOptions) (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("spawn fleet: %w", err)
 	}
-	cmd := exec.Command(program)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), program) // ctx bounds the start only
 	cmd.Env = append(os.Environ(), childVar+"=1")
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is the parent's to act upon
