@@ -28,12 +28,14 @@ type fake struct {
 
 	mu    sync.Mutex
 	conns []net.Conn
+	mute  bool // new connections are accepted and hear nothing
 	asked []string
 	wg    sync.WaitGroup
 }
 
 // answer is the result of a statement: an error, or columns with rows. "NULL" is NULL.
 type answer struct {
+	raw     []byte // sent as it is
 	errno   uint16
 	message string
 	columns []string
@@ -91,8 +93,22 @@ func (f *fake) statements() []string {
 	return asked
 }
 
+// silence makes the server accept new connections and say nothing to them, or ends that.
+func (f *fake) silence(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mute = on
+}
+
 func (f *fake) serve(c net.Conn) {
 	defer c.Close()
+	f.mu.Lock()
+	mute := f.mute
+	f.mu.Unlock()
+	if mute {
+		_, _ = io.Copy(io.Discard, c)
+		return
+	}
 	if f.greet != nil {
 		_, _ = c.Write(f.greet)
 		if f.hold {
@@ -131,6 +147,9 @@ func (f *fake) query(w *packets, text string) bool {
 		}
 		a := f.answer(sql)
 		switch {
+		case a != nil && a.raw != nil:
+			w.send(a.raw)
+			return true
 		case a == nil:
 			return false
 		case a.errno != 0:

@@ -20,7 +20,7 @@ func (p *Prober) judge(ask mpp.Ask, o *mpp.Observation, end time.Time) {
 			add(p.judgeIdentity(found))
 		}
 	}
-	if p.o.Privilege && p.rights.Name != "" && p.lasting != nil {
+	if p.o.Privilege && p.rights.Name != "" && (p.lasting != nil || !p.rights.At.Before(o.At)) {
 		add(p.rights)
 	}
 	if found, ok := r.of(stepQuery); ok && p.o.Query {

@@ -19,8 +19,8 @@ func (p *Prober) readGrants(r *round, now time.Time) {
 	if s == nil || !p.o.Privilege {
 		return
 	}
-	if p.rights.Name != "" && !s.opened.After(p.rights.At) && now.Sub(p.rights.At) < p.o.PrivilegeInterval &&
-		(p.rights.Status != mpp.OK || !r.denied()) {
+	fresh := p.rights.Name != "" && now.Sub(p.rights.At) < p.o.PrivilegeInterval
+	if fresh && (p.rightsBroke || (!s.opened.After(p.rights.At) && (p.rights.Status != mpp.OK || !r.denied()))) {
 		return
 	}
 	begin := time.Now()
@@ -30,9 +30,12 @@ func (p *Prober) readGrants(r *round, now time.Time) {
 		g, err = replication.ReadGrants(rows)
 		return err
 	})
-	if s.broken(err) {
-		p.giveUpLasting() // the next poll logs in anew, and reads them then
-		return
+	if p.rightsBroke = s.broken(err); p.rightsBroke {
+		if isTimeout(s.wire.cause) {
+			err = unanswered{time.Since(begin)}
+			p.abandon(s.wire.session, false)
+		}
+		p.giveUpLasting()
 	}
 	f := judgeGrants(g, s.dialect.Needs(p.functions(s.dialect)))
 	if err != nil {

@@ -34,11 +34,13 @@ type Prober struct {
 	lasting *session
 	login   loginState
 	rights  mpp.CheckResult // the last finding of the privilege check
-	first   mpp.Server      // who answered at first
-	last    mpp.Server      // what the last answer said
-	source  sourceState
-	writer  writer
-	orphans []orphan
+	// rightsBroke says that asking for it broke the connection: that is not tried in every poll.
+	rightsBroke bool
+	first       mpp.Server // who answered at first
+	last        mpp.Server // what the last answer said
+	source      sourceState
+	writer      writer
+	orphans     []orphan
 	// heldUntil is until when nothing but logins are tried: see hold.
 	heldUntil time.Time
 	round     round

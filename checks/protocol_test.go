@@ -148,6 +148,46 @@ func TestServerThatLosesEverySessionIsAFailure(t *testing.T) {
 	}
 }
 
+func TestLoginThatHangsBesideAWorkingConnectionFailsAtTheThirdTime(t *testing.T) {
+	f := (&fake{answer: mysql57(nil)}).start(t)
+	opt := f.options()
+	opt.ConnectLimit = short / 3
+	p := prober(t, opt)
+	healthy(t, poll(t, p, mpp.Ask{FreshLogin: true}))
+	f.silence(true)
+	for i, status := range []mpp.Status{mpp.Critical, mpp.Critical, mpp.Fail, mpp.Fail} {
+		o := poll(t, p, mpp.Ask{FreshLogin: i == 0}) // after the first it is tried every time
+		expect(t, o, want{"connect", status, mpp.KindNoHandshake, "TCP connects, but no handshake came within"})
+		expect(t, o, want{check: "query"})
+	}
+	f.silence(false)
+	healthy(t, poll(t, p, mpp.Ask{}))
+}
+
+func TestGarbageInAnAnswerIsCaught(t *testing.T) {
+	for name, raw := range map[string][]byte{
+		"short error": {0xff}, "short OK": {0}, "columns without end": {250}, "a file": append([]byte{0xfb}, "/etc/passwd"...), "EOF": {0xfe},
+	} {
+		t.Run(name, func(t *testing.T) {
+			garbage := &answer{raw: raw}
+			for _, sql := range []string{"SELECT 1", "SHOW GLOBAL VARIABLES", "SHOW SLAVE STATUS", "SHOW GRANTS", "INSERT"} {
+				f := (&fake{answer: mysql57(map[string]*answer{
+					sql: garbage, "SELECT @@global.server_id": {columns: []string{"a", "b", "c", "d", "e", "f"}, rows: [][]string{{"2", "0", "0", "0", "0", ""}}},
+				})}).start(t)
+				opt := f.options()
+				opt.QueryLimit, opt.ReplicationLimit, opt.WriteLimit = short/3, short/3, short/3
+				opt.HeartbeatTable, opt.Write = "mpp.heartbeat", true
+				p := prober(t, opt)
+				for range 2 {
+					if o := pollWithin(t, p, mpp.Ask{Active: true}, 2*short); o.Verdict().Status == mpp.OK && o.Verdict().Failed == "" {
+						t.Errorf("%s: nothing was noticed: %s", sql, show(o))
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestExpiredPasswordIsAliveAndCritical(t *testing.T) {
 	f := (&fake{answer: func(string) *answer {
 		return &answer{errno: 1820, message: "You must SET PASSWORD before executing this statement"}
