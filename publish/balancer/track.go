@@ -33,8 +33,8 @@ type tracked struct {
 	lastKnown bool
 }
 
-// NewTrackFiles prepares the folder, and turns every track file that is there to 1: nothing is
-// known yet.
+// NewTrackFiles prepares the folder, which must be for track files only. Those that are there
+// already are brought in step by the first Write, like all others.
 func NewTrackFiles(dir string) (*TrackFiles, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create folder of track files: %w", err)

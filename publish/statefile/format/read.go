@@ -51,7 +51,7 @@ func ParsePool(data []byte) (*Pool, error) {
 		var line string
 		line, lines, _ = strings.Cut(lines, "\n")
 		key, value, _ := strings.Cut(line, " ")
-		right := true
+		var right bool
 		switch {
 		case key == "node":
 			p.Nodes = append(p.Nodes, Node{Address: value, Lag: -1})

@@ -1,0 +1,54 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// descriptions are the names and texts of all that is collected.
+type descriptions struct {
+	build, started, ready, configOK, journalOK                                          *prometheus.Desc
+	journalBytes, inbox, late, subscribers                                              *prometheus.Desc
+	poolStatus, poolActive, poolNodes, poolProblems, poolMaintenance                    *prometheus.Desc
+	staleAfter, checkpoint                                                              *prometheus.Desc
+	nodeUp, nodeState, nodeStatus, nodeErrors, nodeSince, lastPoll, pollDuration, check *prometheus.Desc
+	readOnly, lag                                                                       *prometheus.Desc
+}
+
+const statusScale = "0 OK, 1 INFO, 2 WARN, 3 CRITICAL, 4 FAIL"
+
+func describe() descriptions {
+	node := []string{"pool", "node"}
+	pool := []string{"pool"}
+	d := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("mpp_"+name, help, labels, nil)
+	}
+	return descriptions{
+		build:     d("build_info", "Always 1; the version of MPP and of Go.", "version", "goversion"),
+		started:   d("start_time_seconds", "When the daemon started, in seconds since 1970."),
+		ready:     d("ready", "1 when every node was polled since the start."),
+		configOK:  d("config_last_reload_successful", "1 when the last reload of the configuration was taken."),
+		journalOK: d("journal_writable", "1 while the journal can be written."),
+
+		journalBytes: d("journal_size_bytes", "Size of the journal."),
+		inbox:        d("inbox_length", "Inputs that wait for the deciding loop."),
+		late:         d("poll_late_seconds", "How late polls begin, at worst of late."),
+		subscribers:  d("event_streams", "Clients that follow the events."),
+
+		poolStatus:      d("pool_status", "Status of the pool: 0 OK, 4 FAIL (this poller is cut off).", pool...),
+		poolActive:      d("pool_active_nodes", "Nodes in state ACTIVE; a failover pool should have 1.", pool...),
+		poolNodes:       d("pool_nodes", "Configured nodes.", pool...),
+		poolProblems:    d("pool_problems", "Problems that an operator should mend.", pool...),
+		poolMaintenance: d("pool_maintenance", "1 while the pool is in maintenance.", pool...),
+		staleAfter:      d("pool_stale_after_seconds", "Age from which a poll is stale.", pool...),
+		checkpoint:      d("checkpoint_reached", "1 when the last try of the checkpoint reached it.", "pool", "checkpoint", "ring"),
+
+		nodeUp:       d("node_up", "1 when the node may be used, for reading at least; 0 also when its data is stale.", node...),
+		nodeState:    d("node_state", "1 for the state that the node is in, 0 for the others.", "pool", "node", "state"),
+		nodeStatus:   d("node_status", "Status of the node: "+statusScale+".", node...),
+		nodeErrors:   d("node_errors", "Failed polls in a row.", node...),
+		nodeSince:    d("node_state_since_timestamp_seconds", "When the node entered its state; 0 for never.", node...),
+		lastPoll:     d("node_last_poll_timestamp_seconds", "When the last poll began; 0 for never.", node...),
+		pollDuration: d("node_poll_duration_seconds", "How long the last poll took.", node...),
+		readOnly:     d("node_read_only", "1 when the server refuses writes.", node...),
+		lag:          d("node_replication_lag_seconds", "How far the node is behind its source; absent when that cannot be told.", node...),
+		check:        d("check_status", "What the check found last: "+statusScale+".", "pool", "node", "check"),
+	}
+}
