@@ -5,7 +5,8 @@ import "github.com/prometheus/client_golang/prometheus"
 // descriptions are the names and texts of all that is collected.
 type descriptions struct {
 	build, started, ready, configOK, journalOK                                          *prometheus.Desc
-	journalBytes, inbox, late, subscribers                                              *prometheus.Desc
+	events, polls, discarded, running, late99, lateMax                                  *prometheus.Desc
+	journalRecords, journalBytes, journalSyncs, journalFailures                         *prometheus.Desc
 	poolStatus, poolActive, poolNodes, poolProblems, poolMaintenance                    *prometheus.Desc
 	staleAfter, checkpoint                                                              *prometheus.Desc
 	nodeUp, nodeState, nodeStatus, nodeErrors, nodeSince, lastPoll, pollDuration, check *prometheus.Desc
@@ -27,10 +28,17 @@ func describe() descriptions {
 		configOK:  d("config_last_reload_successful", "1 when the last reload of the configuration was taken."),
 		journalOK: d("journal_writable", "1 while the journal can be written."),
 
-		journalBytes: d("journal_size_bytes", "Size of the journal."),
-		inbox:        d("inbox_length", "Inputs that wait for the deciding loop."),
-		late:         d("poll_late_seconds", "How late polls begin, at worst of late."),
-		subscribers:  d("event_streams", "Clients that follow the events."),
+		events:    d("events_total", "Number of the last event; it counts over restarts."),
+		polls:     d("polls_total", "Polls of nodes since the start."),
+		discarded: d("polls_discarded_total", "Polls whose result was thrown away because this process had slept."),
+		running:   d("polls_running", "Polls under way."),
+		late99:    d("poll_late_p99_seconds", "How late polls began in the last minutes, 99th percentile."),
+		lateMax:   d("poll_late_max_seconds", "How late polls began in the last minutes, at worst."),
+
+		journalRecords:  d("journal_records_total", "Records appended to the journal since the start."),
+		journalBytes:    d("journal_bytes_total", "Bytes appended to the journal since the start."),
+		journalSyncs:    d("journal_syncs_total", "Syncs of the journal to disk since the start."),
+		journalFailures: d("journal_failures_total", "Writes and syncs of the journal that were refused since the start."),
 
 		poolStatus:      d("pool_status", "Status of the pool: 0 OK, 4 FAIL (this poller is cut off).", pool...),
 		poolActive:      d("pool_active_nodes", "Nodes in state ACTIVE; a failover pool should have 1.", pool...),

@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -19,12 +20,12 @@ import (
 	"mpp/publish/publishtest"
 )
 
-func scrape(t *testing.T, m *metrics.Metrics, accept string) string {
+func scrape(t *testing.T, m http.Handler, accept string) string {
 	t.Helper()
 	r := httptest.NewRequest("GET", "/metrics", nil)
 	r.Header.Set("Accept", accept)
 	w := httptest.NewRecorder()
-	m.Handler().ServeHTTP(w, r)
+	m.ServeHTTP(w, r)
 	if w.Code != 200 {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
@@ -49,14 +50,12 @@ func ours(text string) string {
 
 func TestMetricsShowTheView(t *testing.T) {
 	now := time.Now()
-	m := metrics.New(metrics.Options{
+	m := metrics.Handler(metrics.Options{
 		View: func() *mpp.View { return publishtest.View(now) },
 		Daemon: func() metrics.Daemon {
 			return metrics.Daemon{JournalBytes: 4096, InboxLength: 2, LateSeconds: 0.05, Subscribers: -1}
 		},
 	})
-	m.Event(mpp.Event{Kind: mpp.EventState, Severity: mpp.Critical})
-	m.Event(mpp.Event{Kind: mpp.EventState, Severity: mpp.Critical})
 	golden := filepath.Join("testdata", "metrics.txt")
 	got := ours(scrape(t, m, ""))
 	if os.Getenv("MPP_UPDATE") != "" {
@@ -75,7 +74,7 @@ func TestMetricsShowTheView(t *testing.T) {
 
 func TestTimesAndStaleDataAreShown(t *testing.T) {
 	polled := time.Now().Add(-time.Minute)
-	text := scrape(t, metrics.New(metrics.Options{View: func() *mpp.View { return publishtest.View(polled) }}), "")
+	text := scrape(t, metrics.Handler(metrics.Options{View: func() *mpp.View { return publishtest.View(polled) }}), "")
 	stamp := strconv.FormatFloat(float64(polled.UnixMilli())/1000, 'g', -1, 64)
 	for _, line := range []string{
 		`mpp_node_last_poll_timestamp_seconds{node="10.0.0.1:3306",pool="db1"} ` + stamp,
@@ -90,8 +89,12 @@ func TestTimesAndStaleDataAreShown(t *testing.T) {
 }
 
 func TestMetricsFollowTheConventions(t *testing.T) {
-	m := metrics.New(metrics.Options{View: func() *mpp.View { return publishtest.View(time.Now()) }, Daemon: func() metrics.Daemon { return metrics.Daemon{} }})
-	m.Event(mpp.Event{Kind: mpp.EventPool})
+	m := metrics.Handler(metrics.Options{
+		View:    func() *mpp.View { return publishtest.View(time.Now()) },
+		Events:  func(uint64, int) []mpp.Event { return nil },
+		Polling: func() metrics.Polling { return metrics.Polling{} },
+		Journal: func() metrics.Journal { return metrics.Journal{} },
+	})
 	problems, err := promlint.New(strings.NewReader(scrape(t, m, ""))).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v %v", problems, err)
@@ -104,7 +107,7 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 func TestNodesThatAreGoneLeaveNoSeries(t *testing.T) {
 	var view atomic.Pointer[mpp.View]
 	view.Store(publishtest.View(time.Now()))
-	m := metrics.New(metrics.Options{View: view.Load})
+	m := metrics.Handler(metrics.Options{View: view.Load})
 	if !strings.Contains(scrape(t, m, ""), publishtest.Dead) {
 		t.Fatal("a node is missing")
 	}
@@ -117,16 +120,16 @@ func TestNodesThatAreGoneLeaveNoSeries(t *testing.T) {
 }
 
 func TestBeforeTheFirstViewAndWithOddChecksAScrapeStillWorks(t *testing.T) {
-	m := metrics.New(metrics.Options{View: func() *mpp.View { return nil }})
+	m := metrics.Handler(metrics.Options{View: func() *mpp.View { return nil }})
 	if !strings.Contains(scrape(t, m, ""), "mpp_build_info{") {
 		t.Error("build info is missing")
 	}
 	twice := publishtest.View(time.Now())
 	o := twice.Pools[0].Nodes[0].Observation
 	o.Checks = append(o.Checks, o.Checks[0], mpp.CheckResult{Name: "custom:\xff \"x\"\n"})
-	m = metrics.New(metrics.Options{View: func() *mpp.View { return twice }})
+	m = metrics.Handler(metrics.Options{View: func() *mpp.View { return twice }})
 	r := httptest.NewRecorder()
-	m.Handler().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
+	m.ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
 	if r.Code != 200 || strings.Count(r.Body.String(), `check="connect",node="10.0.0.1:3306"`) != 1 {
 		t.Errorf("status %d: the other checks are missing", r.Code)
 	}
