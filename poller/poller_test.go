@@ -329,6 +329,51 @@ func TestPollThatDoesNotReturnIsReportedAsFailed(t *testing.T) {
 	})
 }
 
+func TestGuardThatComesTooLateReportsNothing(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		f := &fake{node: "a:1"}
+		f.poll = func(context.Context, mpp.Ask) mpp.Observation {
+			// As when the guard of the poll before waited for the lock until now.
+			b.node("a:1").overdue()
+			return f.good()
+		}
+		b.Set([]Target{target("a:1", f)}, nil)
+		b.pass(3 * time.Second)
+		for _, o := range b.observed("a:1") {
+			if v := o.Verdict(); v.Failed != "" {
+				t.Errorf("reported %+v", v)
+			}
+		}
+	})
+}
+
+func TestOneNodeIsObservedByOneCallAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls, most := 0, 0
+		f := &fake{node: "a:1"}
+		p := New(Options{Observe: func(string, mpp.Observation) {
+			calls++
+			most = max(most, calls)
+			<-time.After(2 * time.Second) // the inbox is full
+			calls--
+		}})
+		f.poll = func(context.Context, mpp.Ask) mpp.Observation {
+			if f.count() == 1 {
+				<-time.After(900*time.Millisecond + grace + 10*time.Millisecond)
+			}
+			return f.good()
+		}
+		p.Set([]Target{target("a:1", f)}, nil)
+		<-time.After(20 * time.Second)
+		if err := p.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if most != 1 {
+			t.Errorf("up to %d calls at once", most)
+		}
+	})
+}
+
 func TestWishesForAPollAreOne(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		f := &fake{node: "a:1"}

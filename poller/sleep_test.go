@@ -160,13 +160,13 @@ func TestPollsThatAreDueAfterOwnSleepAreSpread(t *testing.T) {
 		b.pass(5500 * time.Millisecond)
 		// As after a freeze: all are due now, and were due before the gap ended.
 		from := time.Since(b.begun)
+		b.oversleep()
 		for _, e := range b.nodes {
 			e.mu.Lock()
 			e.plan(time.Now().Add(-time.Millisecond))
 			e.mu.Unlock()
 			e.signal()
 		}
-		b.oversleep()
 		b.pass(400*startSpacing + time.Millisecond)
 		var slots [4]int
 		for _, f := range fakes {
