@@ -5,8 +5,8 @@ import "github.com/prometheus/client_golang/prometheus"
 // descriptions are the names and texts of all that is collected.
 type descriptions struct {
 	build, started, ready, configOK, journalOK                                          *prometheus.Desc
-	events, polls, discarded, running, late99, lateMax                                  *prometheus.Desc
-	journalRecords, journalBytes, journalSyncs, journalFailures                         *prometheus.Desc
+	inbox, subscribers, polls, hung, discarded, running, late99, lateMax                *prometheus.Desc
+	journalSize, journalRecords, journalBytes, journalSyncs, journalFailures            *prometheus.Desc
 	poolStatus, poolActive, poolNodes, poolProblems, poolMaintenance                    *prometheus.Desc
 	staleAfter, checkpoint                                                              *prometheus.Desc
 	nodeUp, nodeState, nodeStatus, nodeErrors, nodeSince, lastPoll, pollDuration, check *prometheus.Desc
@@ -28,13 +28,17 @@ func describe() descriptions {
 		configOK:  d("config_last_reload_successful", "1 when the last reload of the configuration was taken."),
 		journalOK: d("journal_writable", "1 while the journal can be written."),
 
-		events:    d("events_total", "Number of the last event; it counts over restarts."),
+		inbox:       d("inbox_length", "Inputs that wait for the deciding loop."),
+		subscribers: d("event_streams", "Clients that follow the events."),
+
 		polls:     d("polls_total", "Polls of nodes since the start."),
+		hung:      d("polls_hung_total", "Polls that did not return in time, since the start."),
 		discarded: d("polls_discarded_total", "Polls whose result was thrown away because this process had slept."),
 		running:   d("polls_running", "Polls under way."),
 		late99:    d("poll_late_p99_seconds", "How late polls began in the last minutes, 99th percentile."),
 		lateMax:   d("poll_late_max_seconds", "How late polls began in the last minutes, at worst."),
 
+		journalSize:     d("journal_size_bytes", "Size of the journal."),
 		journalRecords:  d("journal_records_total", "Records appended to the journal since the start."),
 		journalBytes:    d("journal_bytes_total", "Bytes appended to the journal since the start."),
 		journalSyncs:    d("journal_syncs_total", "Syncs of the journal to disk since the start."),

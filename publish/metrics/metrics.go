@@ -1,9 +1,10 @@
 // Package metrics shows the present view to Prometheus.
 //
-// Handler makes a registry of its own (nothing is global) with a collector that reads the
-// view, and the daemon's own numbers, at each scrape: there is no series of a node or pool
-// that is gone, and nothing to keep in step. It owns nothing else and starts nothing. A
-// scrape blocks on nothing but the functions in Options.
+// New makes a registry of its own (nothing is global) with a collector that reads the view,
+// and the daemon's own numbers, at each scrape: there is no series of a node or pool that is
+// gone, and nothing to keep in step. Only the count of events lives between scrapes: whoever
+// publishes events calls Event. Handler answers /metrics; a scrape blocks on nothing but the
+// functions in Options.
 //
 // Labels hold names from the configuration and fixed words only, so that their number is
 // bounded.
@@ -25,42 +26,78 @@ import (
 // maxScrapes bounds the scrapes at a time.
 const maxScrapes = 8
 
-// Polling is what the poller knows of itself.
-type Polling struct {
-	// Polls counts polls of nodes since the start; Discarded those whose result was thrown
-	// away because this process had slept.
-	Polls, Discarded uint64
-	// Running is how many polls are under way.
-	Running int
-	// LatenessP99 and LatenessMax are how late polls began of late.
-	LatenessP99, LatenessMax time.Duration
+// Daemon is what the daemon knows of itself. A number below zero means unknown and is left
+// out.
+type Daemon struct {
+	// JournalBytes is the size of the journal.
+	JournalBytes int64
+	// InboxLength is how much waits for the loop now, in inputs.
+	InboxLength int
+	// LateSeconds is how late polls began of late, at worst.
+	LateSeconds float64
+	// Subscribers is how many follow the events now.
+	Subscribers int
+	// Polling and Journal are counts since the start; nil leaves them out.
+	Polling *Polling
+	Journal *Journal
 }
 
-// Journal is what the journal knows of itself, counted since the start.
+// Polling is what the poller counts.
+type Polling struct {
+	// Polls counts polls of nodes, Hung those that did not return in time, and Discarded
+	// those whose result was thrown away because this process had slept.
+	Polls, Hung, Discarded uint64
+	// Running is how many polls are under way.
+	Running int
+	// LateP99 is how late polls began of late, 99th percentile.
+	LateP99 time.Duration
+}
+
+// Journal is what the journal counts.
 type Journal struct {
 	// Records and Bytes were appended, Syncs were asked for, Failures were refused.
 	Records, Bytes, Syncs, Failures uint64
 }
 
-// Options say what is shown. All but View may be nil: what they would tell is left out.
+// Options say what is shown.
 type Options struct {
 	// View returns the present view; nil before there is one.
 	View func() *mpp.View
-	// Events returns the newest kept events, as the API's Source does.
-	Events  func(after uint64, limit int) []mpp.Event
-	Polling func() Polling
-	Journal func() Journal
+	// Daemon returns the daemon's numbers; nil when there are none.
+	Daemon func() Daemon
 }
 
-// Handler answers scrapes, in Prometheus' text format or as OpenMetrics.
-func Handler(o Options) http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
+// Metrics is the registry with what is in it.
+type Metrics struct {
+	registry *prometheus.Registry
+	events   *prometheus.CounterVec
+}
+
+// New makes the registry.
+func New(o Options) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "mpp_events_total", Help: "Events since the daemon started, by kind and severity.",
+		}, []string{"kind", "severity"}),
+	}
+	m.registry.MustRegister(
+		m.events,
 		newCollector(o),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+	return m
+}
+
+// Event counts an event.
+func (m *Metrics) Event(e mpp.Event) {
+	m.events.WithLabelValues(string(e.Kind), e.Severity.String()).Inc()
+}
+
+// Handler answers scrapes, in Prometheus' text format or as OpenMetrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes, Timeout: 10 * time.Second,
 		ErrorHandling: promhttp.ContinueOnError, // one bad name must not hide all the rest
 	})
@@ -80,7 +117,9 @@ func (c *collector) Describe(chan<- *prometheus.Desc) {}
 // Collect sends everything that the present view holds.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(out, c.d.build, 1, mpp.Version, runtime.Version())
-	c.daemon(out)
+	if c.o.Daemon != nil {
+		c.daemon(out, c.o.Daemon())
+	}
 	v := c.o.View()
 	if v == nil {
 		return
@@ -96,24 +135,24 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 }
 
 // daemon sends what the daemon knows of itself.
-func (c *collector) daemon(out chan<- prometheus.Metric) {
-	if c.o.Events != nil {
-		last := uint64(0)
-		if list := c.o.Events(0, 1); len(list) > 0 {
-			last = list[len(list)-1].Seq
+func (c *collector) daemon(out chan<- prometheus.Metric, d Daemon) {
+	known := func(desc *prometheus.Desc, value float64) {
+		if value >= 0 {
+			gauge(out, desc, value)
 		}
-		counter(out, c.d.events, last)
 	}
-	if c.o.Polling != nil {
-		p := c.o.Polling()
+	known(c.d.journalSize, float64(d.JournalBytes))
+	known(c.d.inbox, float64(d.InboxLength))
+	known(c.d.lateMax, d.LateSeconds)
+	known(c.d.subscribers, float64(d.Subscribers))
+	if p := d.Polling; p != nil {
 		counter(out, c.d.polls, p.Polls)
+		counter(out, c.d.hung, p.Hung)
 		counter(out, c.d.discarded, p.Discarded)
 		gauge(out, c.d.running, float64(p.Running))
-		gauge(out, c.d.late99, p.LatenessP99.Seconds())
-		gauge(out, c.d.lateMax, p.LatenessMax.Seconds())
+		gauge(out, c.d.late99, p.LateP99.Seconds())
 	}
-	if c.o.Journal != nil {
-		j := c.o.Journal()
+	if j := d.Journal; j != nil {
 		counter(out, c.d.journalRecords, j.Records)
 		counter(out, c.d.journalBytes, j.Bytes)
 		counter(out, c.d.journalSyncs, j.Syncs)
