@@ -2,7 +2,6 @@ package metrics_test
 
 import (
 	"io"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -20,12 +19,12 @@ import (
 	"mpp/publish/publishtest"
 )
 
-func scrape(t *testing.T, m http.Handler, accept string) string {
+func scrape(t *testing.T, m *metrics.Metrics, accept string) string {
 	t.Helper()
 	r := httptest.NewRequest("GET", "/metrics", nil)
 	r.Header.Set("Accept", accept)
 	w := httptest.NewRecorder()
-	m.ServeHTTP(w, r)
+	m.Handler().ServeHTTP(w, r)
 	if w.Code != 200 {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
@@ -50,12 +49,18 @@ func ours(text string) string {
 
 func TestMetricsShowTheView(t *testing.T) {
 	now := time.Now()
-	m := metrics.Handler(metrics.Options{
+	m := metrics.New(metrics.Options{
 		View: func() *mpp.View { return publishtest.View(now) },
 		Daemon: func() metrics.Daemon {
-			return metrics.Daemon{JournalBytes: 4096, InboxLength: 2, LateSeconds: 0.05, Subscribers: -1}
+			return metrics.Daemon{
+				JournalBytes: 4096, InboxLength: 2, LateSeconds: 0.05, Subscribers: -1,
+				Polling: &metrics.Polling{Polls: 1000, Hung: 2, Discarded: 1, Running: 3, LateP99: 5 * time.Millisecond},
+				Journal: &metrics.Journal{Records: 7, Bytes: 2048, Syncs: 5, Failures: 1},
+			}
 		},
 	})
+	m.Event(mpp.Event{Kind: mpp.EventState, Severity: mpp.Critical})
+	m.Event(mpp.Event{Kind: mpp.EventState, Severity: mpp.Critical})
 	golden := filepath.Join("testdata", "metrics.txt")
 	got := ours(scrape(t, m, ""))
 	if os.Getenv("MPP_UPDATE") != "" {
@@ -74,7 +79,7 @@ func TestMetricsShowTheView(t *testing.T) {
 
 func TestTimesAndStaleDataAreShown(t *testing.T) {
 	polled := time.Now().Add(-time.Minute)
-	text := scrape(t, metrics.Handler(metrics.Options{View: func() *mpp.View { return publishtest.View(polled) }}), "")
+	text := scrape(t, metrics.New(metrics.Options{View: func() *mpp.View { return publishtest.View(polled) }}), "")
 	stamp := strconv.FormatFloat(float64(polled.UnixMilli())/1000, 'g', -1, 64)
 	for _, line := range []string{
 		`mpp_node_last_poll_timestamp_seconds{node="10.0.0.1:3306",pool="db1"} ` + stamp,
@@ -89,12 +94,11 @@ func TestTimesAndStaleDataAreShown(t *testing.T) {
 }
 
 func TestMetricsFollowTheConventions(t *testing.T) {
-	m := metrics.Handler(metrics.Options{
-		View:    func() *mpp.View { return publishtest.View(time.Now()) },
-		Events:  func(uint64, int) []mpp.Event { return nil },
-		Polling: func() metrics.Polling { return metrics.Polling{} },
-		Journal: func() metrics.Journal { return metrics.Journal{} },
+	m := metrics.New(metrics.Options{
+		View:   func() *mpp.View { return publishtest.View(time.Now()) },
+		Daemon: func() metrics.Daemon { return metrics.Daemon{Polling: &metrics.Polling{}, Journal: &metrics.Journal{}} },
 	})
+	m.Event(mpp.Event{Kind: mpp.EventPool})
 	problems, err := promlint.New(strings.NewReader(scrape(t, m, ""))).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v %v", problems, err)
@@ -107,7 +111,7 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 func TestNodesThatAreGoneLeaveNoSeries(t *testing.T) {
 	var view atomic.Pointer[mpp.View]
 	view.Store(publishtest.View(time.Now()))
-	m := metrics.Handler(metrics.Options{View: view.Load})
+	m := metrics.New(metrics.Options{View: view.Load})
 	if !strings.Contains(scrape(t, m, ""), publishtest.Dead) {
 		t.Fatal("a node is missing")
 	}
@@ -120,16 +124,16 @@ func TestNodesThatAreGoneLeaveNoSeries(t *testing.T) {
 }
 
 func TestBeforeTheFirstViewAndWithOddChecksAScrapeStillWorks(t *testing.T) {
-	m := metrics.Handler(metrics.Options{View: func() *mpp.View { return nil }})
+	m := metrics.New(metrics.Options{View: func() *mpp.View { return nil }})
 	if !strings.Contains(scrape(t, m, ""), "mpp_build_info{") {
 		t.Error("build info is missing")
 	}
 	twice := publishtest.View(time.Now())
 	o := twice.Pools[0].Nodes[0].Observation
 	o.Checks = append(o.Checks, o.Checks[0], mpp.CheckResult{Name: "custom:\xff \"x\"\n"})
-	m = metrics.Handler(metrics.Options{View: func() *mpp.View { return twice }})
+	m = metrics.New(metrics.Options{View: func() *mpp.View { return twice }})
 	r := httptest.NewRecorder()
-	m.ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
+	m.Handler().ServeHTTP(r, httptest.NewRequest("GET", "/metrics", nil))
 	if r.Code != 200 || strings.Count(r.Body.String(), `check="connect",node="10.0.0.1:3306"`) != 1 {
 		t.Errorf("status %d: the other checks are missing", r.Code)
 	}
