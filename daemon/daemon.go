@@ -27,6 +27,7 @@ import (
 	"mpp/policy"
 	"mpp/poller"
 	"mpp/pool"
+	"mpp/publish/metrics"
 )
 
 // stopLimit bounds each step of a stop: SIGTERM stops within a second.
@@ -49,11 +50,14 @@ type Daemon struct {
 	loop    *loop
 	poller  *poller.Poller
 	watcher *checks.Watcher
+	metrics *metrics.Metrics
 	// mu guards what a reload changes outside the loop.
 	mu     sync.Mutex
 	config *config.Config
 	probes map[string]probe // by node address
 	points map[pointKey]point
+	// writes holds, by pool name, when a heartbeat was last written (time.Time).
+	writes sync.Map
 }
 
 // New takes the state directory, restores what is remembered and prepares every part. When
@@ -77,6 +81,7 @@ func New(o Options) (*Daemon, error) {
 	d.loop = d.newLoop(o.Config, restored)
 	d.poller = poller.New(poller.Options{Observe: d.observed, CheckpointSeen: d.checkpointSeen, Slept: d.slept})
 	d.loop.poller = d.poller
+	d.metrics = metrics.New(metrics.Options{View: source{d}.View, Daemon: d.numbers})
 	return d, nil
 }
 
@@ -92,6 +97,7 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 	for _, p := range c.Pools {
 		memory := restored.Pools[p.Name]
 		delete(restored.Pools, p.Name)
+		l.holdDamaged(now, p, &memory, restored.Uncertain)
 		l.arbiters[p.Name] = pool.New(policy.Of(p), memory)
 		l.order = append(l.order, p.Name)
 		for _, n := range p.Nodes {
@@ -101,6 +107,35 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 	l.journalStats.Store(&journal.Stats{})
 	l.tellRestored(now, restored)
 	return l
+}
+
+// holdDamaged puts a failover pool into maintenance of which damage hides who was ACTIVE, or
+// that a node was FAIL: judging afresh would promote the PRIMARY first, whose data may be
+// behind. An operator decides, who can know more than the journal.
+func (l *loop) holdDamaged(now time.Time, p config.Pool, memory *mpp.PoolMemory, uncertain []journal.Uncertain) {
+	if p.Logic != mpp.LogicFailover {
+		return
+	}
+	for _, u := range uncertain {
+		if u.Pool != p.Name || (u.LastKnown.State != mpp.Active && u.LastKnown.State != mpp.Failed) {
+			continue
+		}
+		memory.Name = p.Name
+		memory.Maintenance = mpp.Maintenance{
+			On: true, Since: now, By: "mppd",
+			Reason: "the journal is damaged: who was ACTIVE is not certain",
+		}
+		head := *memory
+		head.Nodes = nil
+		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: p.Name, PoolMemory: &head})
+		l.tell(mpp.Event{
+			At: now, Kind: mpp.EventPool, Severity: mpp.Critical, Rule: "journal", Pool: p.Name, Node: u.Node,
+			Text: fmt.Sprintf("pool %s is put into maintenance: damage of the journal hides what became of %s, which was %s. "+
+				"Look at the servers, then either mpp promote NODE, or mpp maintenance off %s to have all judged afresh, the PRIMARY first",
+				p.Name, u.Node, u.LastKnown.State, p.Name),
+		})
+		return
+	}
 }
 
 // tellRestored says what the journal gave back, and snapshots it, so that pools that are no
@@ -143,16 +178,17 @@ func ofPool(u journal.Uncertain) string {
 // Run runs the daemon until ctx ends. It returns the first error that ended it, or those of
 // stopping.
 func (d *Daemon) Run(ctx context.Context) error {
-	services, err := d.startServices()
-	if err != nil {
-		return errors.Join(err, d.close())
-	}
+	notify := newNotify()
+	d.loop.alive = notify.alive
 	looping, stopLoop := context.WithCancel(context.Background())
 	var wait sync.WaitGroup
-	d.loop.alive = services.notify.alive
 	wait.Go(func() { d.loop.run(looping) })
-	services.run()
-	if err := d.watch(d.config); err != nil {
+	services, err := d.startServices(notify)
+	if err == nil {
+		services.run()
+		err = d.watch(d.config)
+	}
+	if err != nil {
 		services.stop()
 		stopLoop()
 		wait.Wait()
@@ -205,6 +241,11 @@ func (d *Daemon) close() error {
 // observed hands a poll's result to the loop. It waits when the inbox is full: polling then
 // slows down rather than losing evidence.
 func (d *Daemon) observed(pool string, o mpp.Observation) {
+	for i := range o.Checks {
+		if c := &o.Checks[i]; c.Name == "write" && c.Status == mpp.OK {
+			d.writes.Store(pool, o.At)
+		}
+	}
 	d.loop.inbox <- message{input: mpp.Input{Pool: pool, Observation: &o}}
 }
 
@@ -230,8 +271,9 @@ func (d *Daemon) slept(gap time.Duration) {
 	}}
 }
 
-// logEvent writes an event to the log.
+// logEvent counts an event and writes it to the log.
 func (d *Daemon) logEvent(e mpp.Event) {
+	d.metrics.Event(e)
 	level := zerolog.InfoLevel
 	switch {
 	case e.Severity >= mpp.Critical:

@@ -110,3 +110,10 @@ func (l *eventLog) subscribe(seq uint64) (<-chan mpp.Event, func()) {
 		}
 	}
 }
+
+// subscribers counts who follows now.
+func (l *eventLog) subscribers() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.subs)
+}

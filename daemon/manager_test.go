@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -89,23 +90,39 @@ func TestADamagedJournalInventsNoState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Damage from a third of the file to two thirds.
-	for i := len(text) / 3; i < 2*len(text)/3; i++ {
+	// Damage of the record that made the first node ACTIVE, and of what was around it.
+	at := bytes.LastIndex(text, []byte(`"ACTIVE"`))
+	if at < 0 {
+		t.Fatal("the journal does not say who is ACTIVE")
+	}
+	for i := max(0, at-400); i < min(len(text), at+400); i++ {
 		text[i] = 'x'
 	}
 	if err := os.WriteFile(last, text, 0o640); err != nil {
 		t.Fatal(err)
 	}
 	r.start()
-	r.eventually("a view", func(*mpp.View) error { return nil })
+	r.eventually("ready, in maintenance", func(v *mpp.View) error {
+		if !v.Ready || !v.Pools[0].Maintenance.On {
+			return fmt.Errorf("ready %v, maintenance %+v", v.Ready, v.Pools[0].Maintenance)
+		}
+		return nil
+	})
 	damage := ""
 	for _, e := range r.events() {
 		if e.Rule == "journal" && e.Severity >= mpp.Critical {
 			damage += e.Text + "\n"
 		}
 	}
-	if !strings.Contains(damage, filepath.Base(last)) {
-		t.Errorf("the damage is told as %q; it does not name %s", damage, filepath.Base(last))
+	if !strings.Contains(damage, filepath.Base(last)) || !strings.Contains(damage, "mpp maintenance off p") {
+		t.Errorf("the damage is told as %q; it does not name %s and the way out", damage, filepath.Base(last))
+	}
+	v := r.eventually("a view", func(*mpp.View) error { return nil })
+	if state := v.Pools[0].Nodes[0].State; state == mpp.Active {
+		t.Error("the state that the damage hides was taken for ACTIVE")
+	}
+	if result := r.do(mpp.Command{Verb: mpp.VerbMaintenance}); !result.Done {
+		t.Fatalf("maintenance off: %+v", result)
 	}
 	r.states("ACTIVE STANDBY FAIL/OFFLINE")
 }

@@ -3,13 +3,13 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"sync"
 	"time"
 
 	"mpp"
 	"mpp/publish/api"
+	"mpp/publish/balancer"
 	"mpp/publish/metrics"
 	"mpp/publish/statefile"
 )
@@ -34,15 +34,20 @@ type services struct {
 }
 
 // startServices opens everything that may fail at the start: files, sockets, ports.
-func (d *Daemon) startServices() (*services, error) {
-	s := &services{d: d, notify: newNotify()}
-	if err := os.MkdirAll(d.config.RunDir, 0o755); err != nil {
-		return nil, fmt.Errorf("make run_dir: %w", err)
+// It waits until the loop has shown its first view: nobody shall be answered from an empty one.
+func (d *Daemon) startServices(n *notify) (*services, error) {
+	s := &services{d: d, notify: n}
+	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	if err := d.loop.ask(ctx, func(time.Time) {}); err != nil {
+		return s, err
 	}
-	for _, start := range []func() error{s.startStateFiles, s.startAPI} {
+	if err := os.MkdirAll(d.config.RunDir, 0o755); err != nil {
+		return s, fmt.Errorf("make run_dir: %w", err)
+	}
+	for _, start := range []func() error{s.startStateFiles, s.startTrackFiles, s.startAgent, s.startAPI} {
 		if err := start(); err != nil {
-			s.stop()
-			return nil, err
+			return s, err
 		}
 	}
 	s.sinks = append(s.sinks, s.notify.shows)
@@ -57,20 +62,59 @@ func (s *services) startStateFiles() error {
 	if err != nil {
 		return err
 	}
+	s.addFiles("state files for mpp-check", func(v *mpp.View) error { return w.Write(v, statefile.Now()) })
+	return nil
+}
+
+// startTrackFiles prepares the files that keepalived watches.
+func (s *services) startTrackFiles() error {
+	dir := s.d.config.TrackFiles.Dir
+	if dir == "" {
+		return nil
+	}
+	files, err := balancer.NewTrackFiles(dir)
+	if err != nil {
+		return err
+	}
+	s.addFiles("track files", func(v *mpp.View) error { return files.Write(v, time.Now()) })
+	s.stops = append(s.stops, func(context.Context) {
+		if err := files.Stop(); err != nil {
+			s.d.log.Error().Err(err).Msg("track files could not be turned to 1")
+		}
+	})
+	return nil
+}
+
+// addFiles adds a sink that writes files once every node was polled, and tells when that
+// begins to fail.
+func (s *services) addFiles(what string, write func(*mpp.View) error) {
 	failing := ""
 	s.sinks = append(s.sinks, func(v *mpp.View) {
 		if !v.Ready {
 			return
 		}
 		text := ""
-		if err := w.Write(v, statefile.Now()); err != nil {
+		if err := write(v); err != nil {
 			text = err.Error()
 		}
 		if text != failing && text != "" {
-			s.d.log.Error().Str("error", text).Msg("state files for mpp-check cannot be written; its answers grow stale")
+			s.d.log.Error().Str("error", text).Msg(what + " cannot be written; what they say grows stale")
 		}
 		failing = text
 	})
+}
+
+// startAgent answers HAProxy's agent-check.
+func (s *services) startAgent() error {
+	listen := s.d.config.Agent.Listen
+	if listen == "" {
+		return nil
+	}
+	agent := balancer.NewAgent(listen, source{s.d}.View, s.d.log)
+	if err := agent.Start(); err != nil {
+		return err
+	}
+	s.stops = append(s.stops, agent.Stop)
 	return nil
 }
 
@@ -78,7 +122,7 @@ func (s *services) startAPI() error {
 	c := s.d.config.API
 	server, err := api.New(api.Options{
 		Source: source{s.d}, Socket: c.Socket, SocketMode: c.SocketMode, SocketGroup: c.SocketGroup,
-		Listen: c.Listen, Token: c.Token.Reveal(), Log: s.d.log, Metrics: s.d.metrics(),
+		Listen: c.Listen, Token: c.Token.Reveal(), Log: s.d.log, Metrics: s.d.metrics.Handler(),
 	})
 	if err != nil {
 		return err
@@ -90,19 +134,30 @@ func (s *services) startAPI() error {
 	return nil
 }
 
-// metrics is the handler for /metrics.
-func (d *Daemon) metrics() http.Handler {
-	return metrics.Handler(metrics.Options{
-		View: source{d}.View,
-		Polling: func() metrics.Polling {
-			p := d.poller.Stats()
-			return metrics.Polling{Polls: p.Polls, Discarded: p.Discarded, Running: p.Running, LatenessP99: p.LateP99, LatenessMax: p.LateMax}
-		},
-		Journal: func() metrics.Journal {
-			j := d.loop.journalStats.Load()
-			return metrics.Journal{Records: j.Records, Bytes: j.Bytes, Syncs: j.Syncs, Failures: j.WriteFailures + j.SyncFailures}
-		},
-	})
+// numbers is what the daemon tells about itself at a scrape.
+func (d *Daemon) numbers() metrics.Daemon {
+	p, j := d.poller.Stats(), d.loop.journalStats.Load()
+	return metrics.Daemon{
+		JournalBytes: sizeOf(d.config.StateDir), InboxLength: len(d.loop.inbox),
+		LateSeconds: p.LateMax.Seconds(), Subscribers: d.loop.events.subscribers(),
+		Polling: &metrics.Polling{Polls: p.Polls, Hung: p.Hung, Discarded: p.Discarded, Running: p.Running, LateP99: p.LateP99},
+		Journal: &metrics.Journal{Records: j.Records, Bytes: j.Bytes, Syncs: j.Syncs, Failures: j.WriteFailures + j.SyncFailures},
+	}
+}
+
+// sizeOf adds up the files of a folder, in bytes; -1 when it cannot be read.
+func sizeOf(dir string) int64 {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return -1
+	}
+	total := int64(0)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+	}
+	return total
 }
 
 // run starts to show views to the sinks.

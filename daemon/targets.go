@@ -117,6 +117,11 @@ func (d *Daemon) probeFor(p config.Pool, n config.Node) (probe, error) {
 	o.Watcher = d.watcher
 	o.Hangup = func() { d.poller.PollNow(n.Address) }
 	o.PoolServer = func(id uint32, uuid string) bool { return d.poolHas(p.Name, id, uuid) }
+	o.HeartbeatWritten = func() time.Time {
+		written, _ := d.writes.Load(p.Name)
+		at, _ := written.(time.Time)
+		return at
+	}
 	prober, err := checks.New(o)
 	if err != nil {
 		return probe{}, err

@@ -149,8 +149,11 @@ func (a *Arbiter) observe(now time.Time, o *mpp.Observation) {
 	if a.wantsCheckpoint(n) {
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionCheckpoints})
 	}
-	if !a.held(now, n) {
+	switch {
+	case !a.held(now, n):
 		a.apply(now, n, before)
+	case n.mem.State == mpp.Unknown && v.Failed == "" && !n.mem.Maintenance.InForce(now):
+		a.admit(now, n) // harmless, and the only way to make a node ready for a command
 	}
 	a.machine.Rate(&n.mem, v.Status)
 	a.tellStatus(now, n)

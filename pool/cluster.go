@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"mpp"
-	"mpp/state"
 )
 
 // goodClusterPoll is the rule of logic "cluster": every healthy member is ACTIVE, nothing is
@@ -12,7 +11,7 @@ import (
 func (a *Arbiter) goodClusterPoll(now time.Time, n *node) {
 	switch n.mem.State {
 	case mpp.Unknown:
-		a.enter(now, n, state.Change{Event: state.Admit, Rule: ruleAdmit, Evidence: "first good poll"})
+		a.admit(now, n)
 	case mpp.Standby:
 		if a.promotable(now, n) {
 			a.promote(now, n, 0, ruleClusterMember, "healthy member of the cluster")

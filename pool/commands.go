@@ -129,7 +129,8 @@ func (a *Arbiter) commandPromote(now time.Time, n *node, c mpp.Command) string {
 	if why := a.mayPromote(now, n); why != "" {
 		return why
 	}
-	if p := a.primary(); p != nil && p != n && p.mem.State != mpp.Failed && a.promotable(now, p) {
+	p := a.primary()
+	if p != nil && p != n && !a.held(now, p) && p.mem.State != mpp.Failed && a.promotable(now, p) {
 		return fmt.Sprintf("%s is the PRIMARY and may be ACTIVE itself: it would take the role back on its next poll; put it in maintenance first (mpp maintenance on %s)",
 			p.policy.Address, p.policy.Address)
 	}
@@ -160,7 +161,7 @@ func (a *Arbiter) commandDemote(now time.Time, n *node, c mpp.Command) string {
 	if a.policy.Logic == mpp.LogicCluster {
 		return fmt.Sprintf("pool %s has logic %q: take a member out with mpp maintenance or stop it", a.policy.Name, a.policy.Logic)
 	}
-	if n.policy.Type == mpp.Primary && a.promotable(now, n) {
+	if n.policy.Type == mpp.Primary && !a.held(now, n) && a.promotable(now, n) {
 		return fmt.Sprintf("%s is the PRIMARY: it would take the role back on its next poll; put it in maintenance first (mpp maintenance on %s)",
 			n.policy.Address, n.policy.Address)
 	}

@@ -75,7 +75,7 @@ func (a *Arbiter) replicaFailure(now time.Time, n *node) {
 func (a *Arbiter) goodPoll(now time.Time, n *node, before int) {
 	switch {
 	case n.mem.State == mpp.Unknown:
-		a.enter(now, n, state.Change{Event: state.Admit, Rule: ruleAdmit, Evidence: "first good poll"})
+		a.admit(now, n)
 	case n.mem.State == mpp.Standby && n.policy.Type == mpp.Primary:
 		a.primaryStandby(now, n, before)
 	case n.mem.State == mpp.Standby:
@@ -83,6 +83,11 @@ func (a *Arbiter) goodPoll(now time.Time, n *node, before int) {
 	case n.mem.State == mpp.Active && n.policy.Type == mpp.Secondary:
 		a.secondaryActive(now, n, before)
 	}
+}
+
+// admit makes an UNKNOWN node STANDBY.
+func (a *Arbiter) admit(now time.Time, n *node) {
+	a.enter(now, n, state.Change{Event: state.Admit, Rule: ruleAdmit, Evidence: "first good poll"})
 }
 
 // primaryStandby: the PRIMARY takes the role when nobody has it, or by hostile takeover.

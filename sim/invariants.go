@@ -64,7 +64,7 @@ func (w *world) holdChange(before mpp.PoolMemory, e *mpp.Event) error {
 	if before.CutOff && !byCommand && w.arbiter.Head().CutOff {
 		return fmt.Errorf("invariant 3: cut off, and still %s", e.Text)
 	}
-	if before.Maintenance.InForce(w.now) && !byCommand {
+	if before.Maintenance.InForce(w.now) && !byCommand && e.Rule != "admit" {
 		return fmt.Errorf("in maintenance, and still %s", e.Text)
 	}
 	return nil
