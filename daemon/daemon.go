@@ -43,14 +43,15 @@ type Options struct {
 
 // Daemon is one mppd.
 type Daemon struct {
-	path    string
-	log     zerolog.Logger
-	lease   *local.Lease
-	journal *journal.Journal
-	loop    *loop
-	poller  *poller.Poller
-	watcher *checks.Watcher
-	metrics *metrics.Metrics
+	path     string
+	stateDir string
+	log      zerolog.Logger
+	lease    *local.Lease
+	journal  *journal.Journal
+	loop     *loop
+	poller   *poller.Poller
+	watcher  *checks.Watcher
+	metrics  *metrics.Metrics
 	// mu guards what a reload changes outside the loop.
 	mu     sync.Mutex
 	config *config.Config
@@ -63,7 +64,7 @@ type Daemon struct {
 // New takes the state directory, restores what is remembered and prepares every part. When
 // it fails, nothing is left open.
 func New(o Options) (*Daemon, error) {
-	d := &Daemon{path: o.Path, log: o.Log, config: o.Config, probes: map[string]probe{}, points: map[pointKey]point{}}
+	d := &Daemon{path: o.Path, stateDir: o.Config.StateDir, log: o.Log, config: o.Config, probes: map[string]probe{}, points: map[pointKey]point{}}
 	var err error
 	if d.lease, err = local.Acquire(o.Config.StateDir); err != nil {
 		return nil, fmt.Errorf("take state directory: %w", err)

@@ -138,7 +138,7 @@ func (s *services) startAPI() error {
 func (d *Daemon) numbers() metrics.Daemon {
 	p, j := d.poller.Stats(), d.loop.journalStats.Load()
 	return metrics.Daemon{
-		JournalBytes: sizeOf(d.config.StateDir), InboxLength: len(d.loop.inbox),
+		JournalBytes: sizeOf(d.stateDir), InboxLength: len(d.loop.inbox),
 		LateSeconds: p.LateMax.Seconds(), Subscribers: d.loop.events.subscribers(),
 		Polling: &metrics.Polling{Polls: p.Polls, Hung: p.Hung, Discarded: p.Discarded, Running: p.Running, LateP99: p.LateP99},
 		Journal: &metrics.Journal{Records: j.Records, Bytes: j.Bytes, Syncs: j.Syncs, Failures: j.WriteFailures + j.SyncFailures},
