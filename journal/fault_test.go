@@ -209,7 +209,7 @@ func TestDeadDiskIsToldUntilItIsMended(t *testing.T) {
 		if j.NeedsCompaction() {
 			t.Error("a compaction that failed a moment ago is asked for again")
 		}
-		time.Sleep(2 * rebuildPause)
+		<-time.After(2 * rebuildPause) // the bubble's time
 		if !j.NeedsCompaction() {
 			t.Error("a suspect journal does not ask for a compaction")
 		}
@@ -220,7 +220,7 @@ func TestDeadDiskIsToldUntilItIsMended(t *testing.T) {
 		if err := j.Append(nth(22), true); !errors.Is(err, syscall.EIO) {
 			t.Errorf("within the pause: %v", err)
 		}
-		time.Sleep(2 * rebuildPause)
+		<-time.After(2 * rebuildPause) // the bubble's time
 		mustAppend(t, j, 23, 30)
 		if j.Stats().Trouble != nil || j.NeedsCompaction() {
 			t.Errorf("trouble %v", j.Stats().Trouble)

@@ -237,7 +237,10 @@ func TestInputThatCannotBeEncodedCostsNoState(t *testing.T) {
 	j.abandon()
 	_, restored := mustOpen(t, dir, Options{})
 	checkRestored(t, restored, 1)
-	for e := range Read(dir) {
+	for e, err := range Read(dir) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if e.Record != nil && (e.Record.Input != nil || !strings.Contains(e.Record.Note, "cannot be encoded")) {
 			t.Errorf("record %+v", e.Record)
 		}

@@ -87,7 +87,10 @@ func TestReplayLinesBeginAtTheSnapshotBefore(t *testing.T) {
 		t.Errorf("%d inputs after %+v", inputs, first)
 	}
 	inputs = 0
-	for l := range Lines(dir, Query{}) {
+	for l, err := range Lines(dir, Query{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if l.Input != nil {
 			inputs++
 		}

@@ -71,7 +71,7 @@ func TestReservedPortIsGivenToNobodyElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer other.release()
+		t.Cleanup(func() { _ = other.release() })
 		if seen[got] {
 			t.Fatalf("%s was given twice", got)
 		}

@@ -161,7 +161,7 @@ func awaitHolder(f *os.File) (h Holder, gone bool) {
 		if try == 25 {
 			return h, h.PID != 0
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 }
 
