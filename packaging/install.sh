@@ -14,7 +14,11 @@ if [[ -d $here/packaging/libexec ]]; then
   for f in "$here"/packaging/libexec/*; do place 755 "$f" "$prefix/libexec/mpp/$(basename "$f")"; done
 fi
 for f in "$here"/dist/man/*.1; do place 644 "$f" "$prefix/share/man/man1/$(basename "$f")"; done
-for f in "$here"/packaging/systemd/*; do place 644 "$f" "$prefix/lib/systemd/system/$(basename "$f")"; done
+ln -sfn ../../bin/mpp-check "$dest$prefix/libexec/mpp/check_mpp" # for Nagios, which takes every exit code as it is
+for f in "$here"/packaging/systemd/*; do
+  place 644 <(sed "s#/usr/\(bin\|libexec\)/#$prefix/\1/#" "$f") "$prefix/lib/systemd/system/$(basename "$f")"
+done
+place 644 "$here/packaging/sysusers/mpp.conf" "$prefix/lib/sysusers.d/mpp.conf"
 install -d -m 755 "$dest$prefix/share/bash-completion/completions"
 "$here/bin/mpp" completion bash >"$dest$prefix/share/bash-completion/completions/mpp"
 echo "installed below $dest$prefix; copy examples/mpp.toml to /etc/mpp/mpp.toml next"

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -162,6 +163,9 @@ func tracks(t *testing.T, dir string) map[string]string {
 	}
 	all := map[string]string{}
 	for _, e := range entries {
+		if e.Name() == balancer.OnStop {
+			continue
+		}
 		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			t.Fatal(err)
@@ -222,6 +226,36 @@ func TestTrackFilesTurnWhenTheDaemonStopsUnlessTheLastIsWanted(t *testing.T) {
 	}
 	if got := tracks(t, dir)["db2.2001_db8__1_3306.writer"]; got != "0" {
 		t.Errorf("when_stale = last_known: %s after the stop", got)
+	}
+}
+
+func TestAfterAKillTheScriptTurnsTheTrackFilesUnlessTheLastIsWanted(t *testing.T) {
+	dir, now := filepath.Join(t.TempDir(), "track"), time.Now()
+	script := func() {
+		t.Helper()
+		if out, err := exec.Command("../../packaging/libexec/track-fault", dir).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	script() // without a folder there is nothing to do
+	f := newTracks(t, dir)
+	write(t, f, publishtest.View(now), now)
+	stay, err := os.Stat(filepath.Join(dir, "db1.10.0.0.3_3306.writer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	script()
+	for name, value := range tracks(t, dir) {
+		want := "1"
+		if strings.HasPrefix(name, "db2.") {
+			want = "0"
+		}
+		if value != want {
+			t.Errorf("%s holds %s, want %s", name, value, want)
+		}
+	}
+	if still, err := os.Stat(filepath.Join(dir, "db1.10.0.0.3_3306.writer")); err != nil || !os.SameFile(stay, still) {
+		t.Errorf("a file that held 1 was written again: %v", err)
 	}
 }
 

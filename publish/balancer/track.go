@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,12 @@ const (
 type TrackFiles struct {
 	dir   string
 	files map[string]tracked // by name
+	list  string             // what OnStop holds
 }
+
+// OnStop is the file that lists the track files to be turned to 1 once the daemon is gone,
+// one a line: for the script track-fault, which systemd runs also after a kill -9.
+const OnStop = ".on-stop"
 
 type tracked struct {
 	value string // what the file holds, "" when it could not be written
@@ -36,7 +42,7 @@ type tracked struct {
 // NewTrackFiles prepares the folder, which must be for track files only. Those that are there
 // already are brought in step by the first Write, like all others.
 func NewTrackFiles(dir string) (*TrackFiles, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := create(dir); err != nil {
 		return nil, fmt.Errorf("create folder of track files: %w", err)
 	}
 	t := &TrackFiles{dir: dir, files: map[string]tracked{}}
@@ -50,6 +56,22 @@ func NewTrackFiles(dir string) (*TrackFiles, error) {
 		}
 	}
 	return t, nil
+}
+
+// create makes a folder that others may read, whatever the umask; one that is there is left as
+// it is.
+func create(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 func isTrackFile(name string) bool {
@@ -95,7 +117,27 @@ func (t *TrackFiles) Write(view *mpp.View, now time.Time) error {
 			errs = append(errs, t.set(name, tracked{value: trackFault}))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, t.note())...)
+}
+
+// note keeps the list of what has to turn after the daemon's end.
+func (t *TrackFiles) note() error {
+	var names []string
+	for name, f := range t.files {
+		if !f.lastKnown {
+			names = append(names, name+"\n")
+		}
+	}
+	slices.Sort(names)
+	list := strings.Join(names, "")
+	if list == t.list {
+		return nil
+	}
+	if err := t.replace(OnStop, list); err != nil {
+		return err
+	}
+	t.list = list
+	return nil
 }
 
 // Stop turns the files to 1, because after it nobody watches the nodes any more. Those of
@@ -116,8 +158,18 @@ func (t *TrackFiles) set(name string, want tracked) error {
 		t.files[name] = want
 		return nil
 	}
+	if err := t.replace(name, want.value); err != nil {
+		t.files[name] = tracked{lastKnown: want.lastKnown}
+		return err
+	}
+	t.files[name] = want
+	return nil
+}
+
+// replace puts a whole file in the place of another.
+func (t *TrackFiles) replace(name, text string) error {
 	path, half := filepath.Join(t.dir, name), filepath.Join(t.dir, "."+name+".new")
-	err := os.WriteFile(half, []byte(want.value), 0o644)
+	err := os.WriteFile(half, []byte(text), 0o644)
 	if err == nil {
 		err = os.Chmod(half, 0o644) // whatever the umask: keepalived reads it
 	}
@@ -125,10 +177,8 @@ func (t *TrackFiles) set(name string, want tracked) error {
 		err = os.Rename(half, path)
 	}
 	if err == nil {
-		t.files[name] = want
 		return nil
 	}
-	t.files[name] = tracked{lastKnown: want.lastKnown}
 	if removal := os.Remove(half); removal != nil && !errors.Is(removal, fs.ErrNotExist) {
 		err = errors.Join(err, removal)
 	}
