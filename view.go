@@ -163,11 +163,11 @@ type Answer struct {
 // that is cut off, and a state that does not fit the role are DOWN too.
 func (p *PoolView) Answer(n *NodeView, role Role, now time.Time) Answer {
 	a := Answer{Age: now.Sub(n.LastPoll)}
-	if n.LastPoll.IsZero() {
-		return Answer{Stale: true, Reason: "not polled yet"}
+	if n.LastPoll.IsZero() || n.Observation == nil {
+		return Answer{Stale: true, Reason: "not polled yet since mppd started"}
 	}
 	a.Up, a.Reason = n.fresh(role)
-	if a.Age <= p.StaleAfter {
+	if a.Age <= p.StaleAfter { // a poll of this run: ages are of the monotonic clock
 		return a
 	}
 	a.Stale = true

@@ -77,7 +77,7 @@ func newNode(np NodePolicy, mem mpp.NodeMemory) *node {
 		mem.State = mpp.Unknown
 	}
 	n := &node{policy: np, mem: mem, persisted: mem, lane: mpp.LaneNormal}
-	if n.mem.Failing != "" {
+	if n.mem.Failing != "" || n.mem.Kind != "" {
 		n.announced = announcement{n.mem.Status, n.mem.Kind}
 	}
 	return n
@@ -112,6 +112,9 @@ func rank(t mpp.Type) int {
 // may have been on its way when a reload removed it.
 func (a *Arbiter) Step(now time.Time, in mpp.Input) []mpp.Action {
 	a.out = a.out[:0]
+	if a.actives > 1 {
+		a.keepOneActive(now)
+	}
 	a.endMaintenance(now)
 	switch {
 	case in.Observation != nil:
@@ -138,11 +141,15 @@ func (a *Arbiter) observe(now time.Time, o *mpp.Observation) {
 		return
 	}
 	a.touch(n)
+	if n.observation == nil {
+		// Rows of polls begin with this run: the clock may have been set since the last one.
+		n.mem.FirstMiss, n.mem.GoodSince = time.Time{}, time.Time{}
+	}
 	v := o.Verdict()
 	n.observation, n.verdict, n.unfit, n.checks = o, v, o.Unfit(), v.Status
 	a.judgeCutOff(now)
 	if a.head.CutOff {
-		a.note(n, o, v)
+		a.note(n, v)
 		return
 	}
 	before := a.machine.Count(&n.mem, o.At, v)
@@ -180,9 +187,8 @@ func (a *Arbiter) apply(now time.Time, n *node, before int) {
 }
 
 // note keeps what a poll said without counting it: while this poller is cut off its polls
-// prove nothing about a node.
-func (a *Arbiter) note(n *node, o *mpp.Observation, v mpp.Verdict) {
-	n.mem.LastPoll = o.At
+// prove nothing about a node. They do not make its data fresh either.
+func (a *Arbiter) note(n *node, v mpp.Verdict) {
 	n.mem.Failing, n.mem.Kind, n.mem.Check, n.mem.Message = v.Failed, v.Kind, v.Check, v.Message
 }
 

@@ -43,6 +43,11 @@ func (a *Arbiter) checkpointSeen(now time.Time, r *mpp.CheckpointResult) {
 // judgeTrouble names the nearest ring of which no checkpoint answers: LAN for internal, WAN
 // for edge, GLOBAL for external ones.
 func (a *Arbiter) judgeTrouble(now time.Time) {
+	for i := range a.points {
+		if !a.points[i].tried {
+			return // after a start: what was known holds until all were tried
+		}
+	}
 	trouble := ""
 	for _, ring := range []mpp.Ring{mpp.Internal, mpp.Edge, mpp.External} {
 		if a.ringLost(ring) {
@@ -102,7 +107,7 @@ func (a *Arbiter) judgeCutOff(now time.Time) {
 			cut = false
 		}
 	}
-	if cut == a.head.CutOff {
+	if cut == a.head.CutOff || (a.head.CutOff && !a.mayEndCutOff()) {
 		return
 	}
 	a.head.CutOff, a.head.Since = cut, now
@@ -110,6 +115,22 @@ func (a *Arbiter) judgeCutOff(now time.Time) {
 		a.forgetMisses()
 	}
 	a.tellCutOff(now, missing)
+}
+
+// mayEndCutOff reports whether there is evidence that the cut-off is over: a checkpoint that
+// answers, or every node polled (after a restart none is) and none unreachable.
+func (a *Arbiter) mayEndCutOff() bool {
+	for i := range a.points {
+		if a.points[i].tried && a.points[i].last.Reached {
+			return true
+		}
+	}
+	for _, n := range a.nodes {
+		if n.observation == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // firstMiss is when the node's present row of failures began, by the poll at hand when the
@@ -122,9 +143,10 @@ func (n *node) firstMiss() time.Time {
 }
 
 // unreachableNode returns a node of which the last poll got nothing back at all, nil for none.
+// A node that is FAIL already says nothing new: it may have been gone for days.
 func (a *Arbiter) unreachableNode() *node {
 	for _, n := range a.nodes {
-		if n.verdict.Failed == mpp.Reach && n.verdict.Kind.Unreachable() {
+		if n.mem.State != mpp.Failed && n.verdict.Failed == mpp.Reach && n.verdict.Kind.Unreachable() {
 			return n
 		}
 	}

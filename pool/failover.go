@@ -20,6 +20,7 @@ const (
 	ruleAutoRecover      = "auto-recover"
 	ruleClusterMember    = "cluster-member"
 	ruleCommand          = "command"
+	ruleOneActive        = "one-active"
 )
 
 // reachFailure is rule 1: at fail_after errors a node becomes FAIL (OFFLINE), except that an
@@ -40,13 +41,15 @@ func (a *Arbiter) reachFailure(now time.Time, n *node) {
 	})
 }
 
-// successor reports whether a node besides n is ACTIVE, or is STANDBY and may be promoted.
+// successor reports whether a node besides n is ACTIVE, or is STANDBY and may be promoted. One
+// that was not polled since the daemon started proves nothing yet.
 func (a *Arbiter) successor(now time.Time, n *node) bool {
 	for _, other := range a.nodes {
 		if other == n {
 			continue
 		}
-		if other.mem.State == mpp.Active || (other.mem.State == mpp.Standby && a.promotable(now, other)) {
+		ready := other.mem.State == mpp.Standby && other.observation != nil && a.promotable(now, other)
+		if ready || other.mem.State == mpp.Active {
 			return true
 		}
 	}
@@ -151,7 +154,7 @@ func (a *Arbiter) blockedBy(now time.Time, n *node) *node {
 // so and steps down on its next poll.
 func (a *Arbiter) secondaryActive(now time.Time, n *node, before int) {
 	p := a.primary()
-	if p == nil || p.mem.State != mpp.Standby || p.mem.Errors != 0 || !a.promotable(now, p) {
+	if p == nil || p.mem.State != mpp.Standby || p.observation == nil || p.mem.Errors != 0 || !a.promotable(now, p) {
 		return
 	}
 	if !a.policy.HostileTakeover && before == 0 {

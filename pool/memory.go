@@ -64,20 +64,23 @@ func (a *Arbiter) Reconfigure(now time.Time, p Policy) []mpp.Action {
 	return a.out
 }
 
-// keepOneActive holds invariant 1 when a reload turns a cluster into a failover pool: the
-// first ACTIVE node in order keeps the role.
+// keepOneActive holds invariant 1 when a memory or a reload brings several ACTIVE nodes into a
+// failover pool: after the logic was changed, or when a node comes back into the configuration.
+// The one that became ACTIVE last keeps the role, the first in order of those.
 func (a *Arbiter) keepOneActive(now time.Time) {
-	if a.policy.Logic != mpp.LogicFailover {
+	if a.policy.Logic != mpp.LogicFailover || a.actives < 2 {
 		return
 	}
-	seen := false
-	for _, n := range a.nodes {
-		if n.mem.State != mpp.Active {
-			continue
+	actives := a.active(nil)
+	keep := actives[0]
+	for _, n := range actives[1:] {
+		if n.mem.Since.After(keep.mem.Since) {
+			keep = n
 		}
-		if seen {
-			a.demote(now, n, ruleCommand, "the pool's logic is failover now and another node is ACTIVE")
+	}
+	for _, n := range actives {
+		if n != keep {
+			a.demote(now, n, ruleOneActive, keep.policy.Address+" became ACTIVE later, and a failover pool has one ACTIVE node")
 		}
-		seen = true
 	}
 }

@@ -109,11 +109,11 @@ func (a *Arbiter) changeable() []*node {
 }
 
 // situation is what every node's lane depends on.
-type situation struct{ writerless, cutOff bool }
+type situation struct{ held, writerless, cutOff bool }
 
 // assignLanes decides how eagerly each node is polled.
 func (a *Arbiter) assignLanes() {
-	s := situation{a.policy.Logic == mpp.LogicFailover && !a.hasActive(nil), a.head.CutOff}
+	s := situation{a.head.Maintenance.On, a.policy.Logic == mpp.LogicFailover && !a.hasActive(nil), a.head.CutOff}
 	if s != a.lanesFor {
 		a.lanesFor, a.allTouched = s, true
 	}
@@ -138,6 +138,8 @@ func (a *Arbiter) laneOf(n *node, writerless bool) mpp.Lane {
 		return mpp.LaneNormal
 	case n.mem.State == mpp.Failed && n.mem.Failing == mpp.Reach:
 		return mpp.LaneSlow
+	case n.mem.Maintenance.On || (a.head.Maintenance.On && n.mem.State != mpp.Unknown):
+		return mpp.LaneNormal // no poll changes anything
 	case n.mem.State == mpp.Failed:
 		return mpp.LaneNormal
 	case n.mem.State == mpp.Active && unclear && n.mem.Failing == mpp.Reach:
@@ -146,7 +148,7 @@ func (a *Arbiter) laneOf(n *node, writerless bool) mpp.Lane {
 		return mpp.LaneConfirm
 	case writerless && unclear:
 		return mpp.LaneConfirm
-	case writerless && !failing && !n.policy.NoPromote && n.unfit == "" && !n.mem.Maintenance.On:
+	case writerless && !failing && !n.policy.NoPromote && n.unfit == "":
 		return mpp.LaneConfirm
 	default:
 		return mpp.LaneNormal

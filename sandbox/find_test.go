@@ -82,7 +82,7 @@ func TestTemplateThatCannotBeMadeIsNotLeftHalfDone(t *testing.T) {
 
 func TestBaseKnowsItsOtherPrograms(t *testing.T) {
 	base := sandboxtest.Base(t, sandbox.MariaDB1011)
-	if p, err := base.Program("mariadb-binlog"); err != nil {
+	if p, err := base.Program("mariadb-install-db"); err != nil {
 		t.Errorf("%s, %v", p, err)
 	}
 	if _, err := base.Program("no-such-program"); err == nil {

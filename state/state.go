@@ -79,11 +79,15 @@ func (m *Machine) Count(n *mpp.NodeMemory, at time.Time, v mpp.Verdict) (before 
 	return before
 }
 
-// Rate sets the status of n: the worse of the ladder and the worst check that is not FAIL.
+// Rate sets the status of n: the worse of the ladder and the worst check that is not FAIL. A
+// change of state shows as INFO, whatever errors it counts.
 // Errors that a node's copy caused do not make an ACTIVE node worse than CRITICAL: it is for
 // the others to get in step with it.
 func (m *Machine) Rate(n *mpp.NodeMemory, checks mpp.Status) {
 	ladder := m.ladder.Status(n.Errors)
+	if n.Failing == "" {
+		ladder = min(ladder, mpp.Info) // errors after a good poll are those of a change of state
+	}
 	if n.State == mpp.Active && ladder == mpp.Fail && !m.LostActive(n) {
 		ladder = mpp.Critical
 	}
