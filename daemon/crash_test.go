@@ -165,6 +165,7 @@ func TestARestartWithHealthyServersMakesNoStateEvent(t *testing.T) {
 	r := newRig(t, nil)
 	r.start()
 	r.states("ACTIVE STANDBY STANDBY")
+	r.polls(2) // until the ACTIVE node's status is that of an ACTIVE node
 	for range 5 {
 		r.kill()
 		r.start()

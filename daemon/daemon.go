@@ -30,6 +30,10 @@ import (
 	"mpp/publish/metrics"
 )
 
+// loopLimit bounds how long a start or a reload waits for the loop, whose first commit may take
+// long on a slow disk.
+const loopLimit = 30 * time.Second
+
 // stopLimit bounds each step of a stop: SIGTERM stops within a second.
 const stopLimit = 400 * time.Millisecond
 
@@ -93,12 +97,13 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 		ring:    journal.NewRing(journal.RingOptions{Window: c.Journal.History}),
 		events:  newEventLog(c.Journal.EventsKept, restored.Events, restored.NextEventSeq),
 		views:   newViewStore(mpp.View{Version: mpp.Version, Started: now, At: now, Config: d.path}),
-		unready: map[string]bool{}, alive: func(time.Time) {}, note: d.logEvent,
+		unready: map[string]bool{}, alive: func(time.Time) {}, note: d.logEvent, lease: d.lease.Check,
 	}
 	for _, p := range c.Pools {
 		memory := restored.Pools[p.Name]
 		delete(restored.Pools, p.Name)
-		l.holdDamaged(now, p, &memory, restored.Uncertain)
+		l.forget(now, p, memory)
+		l.holdDamaged(now, p, &memory, restored)
 		l.arbiters[p.Name] = pool.New(policy.Of(p), memory)
 		l.order = append(l.order, p.Name)
 		for _, n := range p.Nodes {
@@ -110,37 +115,83 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 	return l
 }
 
-// holdDamaged puts a failover pool into maintenance of which damage hides who was ACTIVE, or
-// that a node was FAIL: judging afresh would promote the PRIMARY first, whose data may be
-// behind. An operator decides, who can know more than the journal.
-func (l *loop) holdDamaged(now time.Time, p config.Pool, memory *mpp.PoolMemory, uncertain []journal.Uncertain) {
-	if p.Logic != mpp.LogicFailover {
-		return
+// forget journals that nodes are gone which the configuration no longer has: should one come
+// back some day, it is a new node, and not what it was then.
+func (l *loop) forget(now time.Time, p config.Pool, memory mpp.PoolMemory) {
+	configured := map[string]bool{}
+	for _, n := range p.Nodes {
+		configured[n.Address] = true
 	}
-	for _, u := range uncertain {
-		if u.Pool != p.Name || (u.LastKnown.State != mpp.Active && u.LastKnown.State != mpp.Failed) {
-			continue
+	var gone []string
+	for _, n := range memory.Nodes {
+		if !configured[n.Address] {
+			gone = append(gone, n.Address)
 		}
-		memory.Name = p.Name
-		memory.Maintenance = mpp.Maintenance{
-			On: true, Since: now, By: "mppd",
-			Reason: "the journal is damaged: who was ACTIVE is not certain",
-		}
-		head := *memory
-		head.Nodes = nil
-		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: p.Name, PoolMemory: &head})
-		l.tell(mpp.Event{
-			At: now, Kind: mpp.EventPool, Severity: mpp.Critical, Rule: "journal", Pool: p.Name, Node: u.Node,
-			Text: fmt.Sprintf("pool %s is put into maintenance: damage of the journal hides what became of %s, which was %s. "+
-				"Look at the servers, then either mpp promote NODE, or mpp maintenance off %s to have all judged afresh, the PRIMARY first",
-				p.Name, u.Node, u.LastKnown.State, p.Name),
-		})
-		return
+	}
+	if len(gone) > 0 {
+		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: p.Name, Removed: gone})
 	}
 }
 
-// tellRestored says what the journal gave back, and snapshots it, so that pools that are no
-// longer configured are forgotten.
+// holdDamaged puts a failover pool into maintenance of which damage of the journal hides who
+// is ACTIVE: judging afresh would promote the PRIMARY first, whose data may be behind. An
+// operator decides, who can know more than the journal.
+func (l *loop) holdDamaged(now time.Time, p config.Pool, memory *mpp.PoolMemory, r journal.Restored) {
+	if p.Logic != mpp.LogicFailover || len(activeNodes(*memory)) > 0 || !hidden(p, *memory, r) {
+		return
+	}
+	reason := "the journal is damaged: who was ACTIVE is not certain"
+	if memory.Maintenance.InForce(now) && memory.Maintenance.Reason != "" {
+		reason += "; before that: " + memory.Maintenance.Reason
+	}
+	memory.Name = p.Name
+	memory.Maintenance = mpp.Maintenance{On: true, Since: now, By: "mppd", Reason: reason}
+	head := *memory
+	head.Nodes = nil
+	l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: p.Name, PoolMemory: &head})
+	l.tell(mpp.Event{
+		At: now, Kind: mpp.EventPool, Severity: mpp.Critical, Rule: "journal", Pool: p.Name,
+		Text: fmt.Sprintf("pool %s is put into maintenance: damage of the journal hides which node was ACTIVE. Look at the servers, and make the right one "+
+			"ACTIVE: mpp promote NODE (if that is not the PRIMARY, mpp maintenance on the PRIMARY first, or it takes the role back). Then: mpp maintenance off %s",
+			p.Name, p.Name),
+	})
+}
+
+// hidden reports whether damage leaves it open what became of one of the pool's nodes.
+func hidden(p config.Pool, memory mpp.PoolMemory, r journal.Restored) bool {
+	for _, u := range r.Uncertain {
+		if u.Pool == p.Name {
+			return true
+		}
+	}
+	if len(r.Damage) == 0 {
+		return false
+	}
+	known := map[string]bool{}
+	for _, n := range memory.Nodes {
+		known[n.Address] = true
+	}
+	for _, n := range p.Nodes {
+		if !known[n.Address] {
+			return true
+		}
+	}
+	return false
+}
+
+// activeNodes lists the ACTIVE nodes of a memory.
+func activeNodes(m mpp.PoolMemory) []string {
+	var found []string
+	for _, n := range m.Nodes {
+		if n.State == mpp.Active {
+			found = append(found, n.Address)
+		}
+	}
+	return found
+}
+
+// tellRestored says what the journal gave back, and journals that pools are gone which are no
+// longer configured.
 func (l *loop) tellRestored(now time.Time, r journal.Restored) {
 	text := "started with the states of the last run"
 	severity := mpp.Info
@@ -164,6 +215,7 @@ func (l *loop) tellRestored(now time.Time, r journal.Restored) {
 		})
 	}
 	for name := range r.Pools {
+		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: name, PoolRemoved: true})
 		l.tell(mpp.Event{At: now, Kind: mpp.EventConfig, Severity: mpp.Info, Pool: name, Text: fmt.Sprintf("pool %s is no longer configured; its states are forgotten", name)})
 	}
 	l.batch.sync = true
@@ -187,7 +239,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	services, err := d.startServices(notify)
 	if err == nil {
 		services.run()
-		err = d.watch(d.config)
+		d.mu.Lock() // a SIGHUP may come at any time
+		err = d.watch(ctx, d.config)
+		d.mu.Unlock()
 	}
 	if err != nil {
 		services.stop()
@@ -211,8 +265,17 @@ func (d *Daemon) Run(ctx context.Context) error {
 }
 
 // watch makes the poller poll what c wants, and tells it what it must know of each node.
-func (d *Daemon) watch(c *config.Config) error {
-	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+func (d *Daemon) watch(ctx context.Context, c *config.Config) error {
+	set, err := d.proberSet(c)
+	if err != nil {
+		return err
+	}
+	return d.watchWith(ctx, c, set)
+}
+
+// watchWith is watch with the probers made. Once the loop has answered, nothing in it fails.
+func (d *Daemon) watchWith(ctx context.Context, c *config.Config, set proberSet) error {
+	ctx, cancel := context.WithTimeout(ctx, loopLimit)
 	defer cancel()
 	active := map[string]bool{}
 	err := d.loop.ask(ctx, func(time.Time) {
@@ -223,11 +286,10 @@ func (d *Daemon) watch(c *config.Config) error {
 		}
 	})
 	if err != nil {
+		d.drop(set)
 		return err
 	}
-	if err := d.setTargets(c, active); err != nil {
-		return err
-	}
+	d.setTargets(c, set, active)
 	return d.tellPoller(ctx)
 }
 

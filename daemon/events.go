@@ -62,13 +62,6 @@ func (l *eventLog) publish(e mpp.Event) {
 	}
 }
 
-func (l *eventLog) kept() []mpp.Event {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.trim()
-	return append([]mpp.Event(nil), l.list...)
-}
-
 // after returns up to limit kept events with a number above seq, oldest first; limit 0 means
 // all of them.
 func (l *eventLog) after(seq uint64, limit int) []mpp.Event {

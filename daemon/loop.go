@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,8 +21,6 @@ const (
 	batchSize = 512
 	// tickEvery is how often the view is renewed and time-outs are looked at.
 	tickEvery = 100 * time.Millisecond
-	// markEvery is how often the whole memory goes into the ring, as a place to replay from.
-	markEvery = time.Minute
 )
 
 // pollers is what the loop tells the poller.
@@ -61,12 +60,14 @@ type loop struct {
 	views    *viewStore
 	// unready are the nodes that were not polled since the start; empty means ready.
 	unready map[string]bool
-	// broken is why the journal cannot be written, "" while it can.
+	// broken is why the journal cannot be written, "" while it can; lost why the state
+	// directory is no longer ours.
 	broken string
+	lost   string
+	lease  func() error
 	// journalStats is renewed each second, for readers outside the loop.
 	journalStats atomic.Pointer[journal.Stats]
 	lastTick     time.Time
-	lastMark     time.Time
 	alive        func(now time.Time) // feeds the watchdog; called from the loop only
 	note         func(e mpp.Event)   // logs an event; called from the loop only
 	batch        batch
@@ -97,13 +98,13 @@ type pendingReply struct {
 func (l *loop) run(ctx context.Context) {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
-	l.commit() // what New had to tell
-	l.lastMark = time.Now()
-	l.ring.Mark(l.lastMark, l.memories())
-	l.renewView(l.lastMark, true)
+	l.tick(time.Now()) // what New had to tell, and what a memory has to be mended of
+	l.ring.Mark(time.Now(), l.memories())
+	l.renewView(time.Now(), true)
 	for {
 		select {
 		case <-ctx.Done():
+			l.commit()
 			return
 		case m := <-l.inbox:
 			l.take(m)
@@ -229,7 +230,7 @@ func (l *loop) write(b batch) {
 		l.journalSays(l.journal.Append(r, b.sync && last))
 	}
 	if len(b.records) > 0 && l.journal.NeedsCompaction() {
-		l.journalSays(l.journal.Compact(l.memories(), l.events.kept()))
+		l.journalSays(l.journal.Compact(l.memories(), nil))
 	}
 }
 
@@ -249,8 +250,37 @@ func (l *loop) journalSays(err error) {
 		e.Severity = mpp.Critical
 		e.Text = "the journal cannot be written: " + is + "; MPP goes on judging, and what it decides from now on is lost if it restarts before that is mended"
 	}
-	l.views.setJournalError(is)
+	l.showTrouble()
 	l.tell(e)
+}
+
+// checkLease sees whether the state directory is still this daemon's: somebody may have
+// removed it, or its lock, and what is journalled then is lost, or another daemon's too.
+func (l *loop) checkLease(now time.Time) {
+	is := ""
+	if err := l.lease(); err != nil {
+		is = err.Error()
+	}
+	if is == l.lost {
+		return
+	}
+	l.lost = is
+	e := mpp.Event{At: now, Kind: mpp.EventDaemon, Severity: mpp.OK, Rule: "lease", Text: "the state directory is this daemon's again"}
+	if is != "" {
+		e.Severity = mpp.Critical
+		e.Text = "the state directory is no longer this daemon's: " + is + "; MPP goes on judging, and forgets everything when it restarts; put the directory back, or restart mppd at a quiet moment"
+	}
+	l.showTrouble()
+	l.tell(e)
+}
+
+// showTrouble puts what is wrong with journal or state directory into the view.
+func (l *loop) showTrouble() {
+	text := l.broken
+	if l.lost != "" {
+		text = strings.TrimPrefix(text+"; "+l.lost, "; ")
+	}
+	l.views.setJournalError(text)
 }
 
 // tryJournal tries again to write a journal that could not be written.
@@ -297,12 +327,12 @@ func (l *loop) tick(now time.Time) {
 	}
 	if now.Sub(l.lastTick) >= time.Second {
 		l.lastTick = now
+		l.checkLease(now)
 		stats := l.journal.Stats()
 		l.journalStats.Store(&stats)
 		l.tryJournal(now)
 	}
-	if now.Sub(l.lastMark) >= markEvery {
-		l.lastMark = now
+	if l.ring.NeedsMark() {
 		l.ring.Mark(now, l.memories())
 	}
 	l.commit()
@@ -330,9 +360,16 @@ func (l *loop) memories() []mpp.PoolMemory {
 }
 
 // ask runs f in the loop and waits for it, unless ctx ends first.
+// What the caller no longer waits for is not done.
 func (l *loop) ask(ctx context.Context, f func(now time.Time)) error {
 	done := make(chan struct{})
-	m := message{do: func(now time.Time) { f(now); close(done) }}
+	var state atomic.Int32 // 0 waiting, 1 begun, 2 given up
+	m := message{do: func(now time.Time) {
+		if state.CompareAndSwap(0, 1) {
+			f(now)
+			close(done)
+		}
+	}}
 	select {
 	case l.inbox <- m:
 	case <-ctx.Done():
@@ -342,8 +379,12 @@ func (l *loop) ask(ctx context.Context, f func(now time.Time)) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
+	}
+	if state.CompareAndSwap(0, 2) {
 		return fmt.Errorf("wait for the inbox loop: %w", ctx.Err())
 	}
+	<-done // it has begun, and waits for nobody
+	return nil
 }
 
 // record writes the ring since from.

@@ -25,17 +25,20 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	if err != nil {
 		return d.refuse(ctx, err)
 	}
-	before := d.config
-	// New nodes are put into the arbiters first: an observation of an unknown node is ignored.
-	if err := d.loop.ask(ctx, func(now time.Time) { d.loop.reconfigure(now, before, next) }); err != nil {
-		return err
-	}
-	if err := d.watch(next); err != nil {
-		_ = d.loop.ask(ctx, func(now time.Time) { d.loop.reconfigure(now, next, before) })
+	// All that can fail comes first: a reload that is refused has changed nothing.
+	set, err := d.proberSet(next)
+	if err != nil {
 		return d.refuse(ctx, err)
 	}
+	// New nodes are put into the arbiters before they are polled: an observation of an unknown
+	// node is ignored.
+	before := d.config
+	if err := d.loop.ask(ctx, func(now time.Time) { d.loop.reconfigure(now, before, next) }); err != nil {
+		d.drop(set)
+		return err
+	}
 	d.config = next
-	return nil
+	return d.watchWith(context.WithoutCancel(ctx), next, set)
 }
 
 // refuse tells that a reload was refused.
@@ -84,10 +87,23 @@ func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
 		l.tell(mpp.Event{At: now, Kind: mpp.EventConfig, Severity: severity, Rule: "reload", Text: line})
 	}
 	l.views.base.ConfigError = ""
+	l.keepWaitingFor(is)
 	l.batch.sync = true
 	l.commit()
 	l.ring.Mark(now, l.memories())
 	l.renewView(now, true)
+}
+
+// keepWaitingFor takes off the list of nodes to be polled first what is configured nowhere; a
+// node that moved to another pool stays on it.
+func (l *loop) keepWaitingFor(c *config.Config) {
+	configured := map[string]bool{}
+	for _, p := range c.Pools {
+		for _, n := range p.Nodes {
+			configured[n.Address] = true
+		}
+	}
+	maps.DeleteFunc(l.unready, func(address string, _ bool) bool { return !configured[address] })
 }
 
 // change gives a pool its new policy and journals which nodes are gone.
@@ -100,7 +116,6 @@ func (l *loop) change(now time.Time, a *pool.Arbiter, p config.Pool) {
 	for _, n := range a.Memory().Nodes {
 		if !kept[n.Address] {
 			removed = append(removed, n.Address)
-			delete(l.unready, n.Address)
 		}
 	}
 	if len(removed) > 0 {

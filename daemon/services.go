@@ -37,7 +37,7 @@ type services struct {
 // It waits until the loop has shown its first view: nobody shall be answered from an empty one.
 func (d *Daemon) startServices(n *notify) (*services, error) {
 	s := &services{d: d, notify: n}
-	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), loopLimit)
 	defer cancel()
 	if err := d.loop.ask(ctx, func(time.Time) {}); err != nil {
 		return s, err

@@ -16,6 +16,7 @@ import (
 // probe is a node's prober with the options it was made of: a reload that leaves them as
 // they are leaves the prober, and its lasting connection, alone.
 type probe struct {
+	pool    string
 	options checks.Options
 	prober  *checks.Prober
 }
@@ -27,32 +28,36 @@ type point struct {
 	prober  *checks.Checkpoint
 }
 
-// setTargets makes the poller poll what c wants: probers are made for what is new or
-// changed; the rest goes on undisturbed. active says which nodes are ACTIVE. When a prober cannot be made, nothing changes.
-func (d *Daemon) setTargets(c *config.Config, active map[string]bool) error {
-	probes, points, err := d.proberSet(c)
-	if err != nil {
-		return err
-	}
+// proberSet is the probers of a configuration.
+type proberSet struct {
+	probes map[string]probe
+	points map[pointKey]point
+}
+
+// setTargets makes the poller poll what c wants with the probers made for it. active says
+// which nodes are ACTIVE. What stays as it is goes on undisturbed.
+func (d *Daemon) setTargets(c *config.Config, set proberSet, active map[string]bool) {
 	var targets []poller.Target
 	var checkpoints []poller.Checkpoint
 	for _, p := range c.Pools {
+		neighbours := sources(p)
 		for _, n := range p.Nodes {
+			made := set.probes[n.Address]
+			made.prober.SetPoolNodes(neighbours)
 			targets = append(targets, poller.Target{
 				Node: n.Address, Pool: p.Name, Interval: p.Interval, ConfirmInterval: p.ConfirmInterval,
-				SlowInterval: p.SlowInterval, Timeout: p.Timeout, Prober: probes[n.Address].prober, Active: active[n.Address],
+				SlowInterval: p.SlowInterval, Timeout: p.Timeout, Prober: made.prober, Active: active[n.Address],
 			})
 		}
 		for _, each := range p.Checkpoints {
 			checkpoints = append(checkpoints, poller.Checkpoint{
 				Pool: p.Name, Name: each.Name, Interval: each.Interval, Timeout: each.Timeout,
-				Prober: points[pointKey{p.Name, each.Name}].prober,
+				Prober: set.points[pointKey{p.Name, each.Name}].prober,
 			})
 		}
 	}
 	d.poller.Set(targets, checkpoints)
-	d.probes, d.points = probes, points
-	return nil
+	d.probes, d.points = set.probes, set.points
 }
 
 // tellPoller repeats to the poller what it must know of each node: new targets start in the
@@ -68,9 +73,10 @@ func (d *Daemon) tellPoller(ctx context.Context) error {
 	})
 }
 
-// proberSet returns the probers for c, taking over those that stay as they are.
-func (d *Daemon) proberSet(c *config.Config) (map[string]probe, map[pointKey]point, error) {
-	probes, points := map[string]probe{}, map[pointKey]point{}
+// proberSet makes the probers for c, taking over those that stay as they are. It changes
+// nothing; when one cannot be made, the error names each.
+func (d *Daemon) proberSet(c *config.Config) (proberSet, error) {
+	set := proberSet{map[string]probe{}, map[pointKey]point{}}
 	var failed []error
 	for _, p := range c.Pools {
 		for _, n := range p.Nodes {
@@ -79,7 +85,7 @@ func (d *Daemon) proberSet(c *config.Config) (map[string]probe, map[pointKey]poi
 				failed = append(failed, fmt.Errorf("pool %s, node %s: %w", p.Name, n.Address, err))
 				continue
 			}
-			probes[n.Address] = made
+			set.probes[n.Address] = made
 		}
 		for _, each := range p.Checkpoints {
 			made, err := d.pointFor(p.Name, each)
@@ -87,19 +93,19 @@ func (d *Daemon) proberSet(c *config.Config) (map[string]probe, map[pointKey]poi
 				failed = append(failed, fmt.Errorf("pool %s, checkpoint %s: %w", p.Name, each.Name, err))
 				continue
 			}
-			points[pointKey{p.Name, each.Name}] = made
+			set.points[pointKey{p.Name, each.Name}] = made
 		}
 	}
 	if err := errors.Join(failed...); err != nil {
-		d.dropNew(probes)
-		return nil, nil, err
+		d.drop(set)
+		return proberSet{}, err
 	}
-	return probes, points, nil
+	return set, nil
 }
 
-// dropNew closes the probers of a set that is not used after all.
-func (d *Daemon) dropNew(probes map[string]probe) {
-	for address, made := range probes {
+// drop closes the probers of a set that is not used after all.
+func (d *Daemon) drop(set proberSet) {
+	for address, made := range set.probes {
 		if d.probes[address].prober != made.prober {
 			_ = made.prober.Close()
 		}
@@ -107,13 +113,12 @@ func (d *Daemon) dropNew(probes map[string]probe) {
 }
 
 func (d *Daemon) probeFor(p config.Pool, n config.Node) (probe, error) {
-	wanted, neighbours := checkOptions(p, n), sources(p)
-	if old, there := d.probes[n.Address]; there && reflect.DeepEqual(old.options, wanted) {
-		old.prober.SetPoolNodes(neighbours)
+	wanted := checkOptions(p, n)
+	if old, there := d.probes[n.Address]; there && old.pool == p.Name && reflect.DeepEqual(old.options, wanted) {
 		return old, nil
 	}
 	o := wanted
-	o.PoolNodes = neighbours
+	o.PoolNodes = sources(p)
 	o.Watcher = d.watcher
 	o.Hangup = func() { d.poller.PollNow(n.Address) }
 	o.PoolServer = func(id uint32, uuid string) bool { return d.poolHas(p.Name, id, uuid) }
@@ -126,7 +131,7 @@ func (d *Daemon) probeFor(p config.Pool, n config.Node) (probe, error) {
 	if err != nil {
 		return probe{}, err
 	}
-	return probe{wanted, prober}, nil
+	return probe{p.Name, wanted, prober}, nil
 }
 
 // poolHas tells whether a server is one of a pool's nodes, by what they said of themselves.

@@ -33,7 +33,8 @@ func (v *viewStore) setJournalError(text string) { v.journal = text }
 // over from the view before.
 func (v *viewStore) renew(now time.Time, ready bool, order []string, of func(string) (mpp.PoolView, bool), all bool) {
 	before := v.current.Load()
-	if !all && len(v.dirty) == 0 && before.Ready == ready && before.JournalError == v.journal {
+	same := len(v.dirty) == 0 && before.Ready == ready && before.JournalError == v.journal
+	if !all && same && now.Sub(before.At) < time.Second {
 		return
 	}
 	next := v.base

@@ -530,3 +530,144 @@ func TestAnActiveNodeThatStaysReadOnlyIsShoutedOnceItWasSeenSo(t *testing.T) {
 		t.Error("an ACTIVE node that stays read-only is not shouted")
 	}
 }
+
+// again is a restart: a new arbiter with the memory of b's.
+func (b *bench) again(p Policy) *bench {
+	return &bench{t: b.t, a: New(p, b.a.Memory()), now: b.now.Add(time.Second)}
+}
+
+func (b *bench) tick() {
+	b.now = b.now.Add(time.Millisecond)
+	b.a.Step(b.now, mpp.Input{At: b.now})
+}
+
+func TestSeveralActiveNodesInAMemoryLeaveTheOneThatBecameActiveLast(t *testing.T) {
+	b := start(t, threeNodes())
+	b.settle()
+	memory := b.a.Memory()
+	for i := range memory.Nodes {
+		if memory.Nodes[i].Address == "b:1" {
+			memory.Nodes[i].State, memory.Nodes[i].Since = mpp.Active, b.now.Add(time.Minute)
+		}
+	}
+	after := &bench{t: t, a: New(threeNodes(), memory), now: b.now.Add(time.Hour)}
+	after.tick()
+	after.want("a STANDBY 0, b ACTIVE 0, c STANDBY 0")
+}
+
+func TestARestartTakesNoStepOnANodeThatWasNotPolledYet(t *testing.T) {
+	p := threeNodes()
+	p.HostileTakeover = true
+	b := start(t, p)
+	b.settle()
+	b.all(dead, "a:1", "a:1", "a:1", "a:1")
+	b.all("ok", "b:1", "b:1")
+	b.poll("a:1", far)
+	b.command(mpp.Command{Verb: mpp.VerbRecover, Node: "a:1"})
+	b.all(far, "a:1", "a:1")
+	b.want("a STANDBY 0, b ACTIVE 0, c STANDBY 0")
+	after := b.again(p)
+	after.all("ok", "b:1", "b:1", "c:1")
+	after.want("a STANDBY 0, b ACTIVE 0, c STANDBY 0")
+
+	dying := start(t, threeNodes())
+	dying.settle()
+	dying.all(far, "b:1", "c:1")
+	dying.all(dead, "a:1", "a:1", "a:1")
+	after = dying.again(threeNodes())
+	after.poll("a:1", dead)
+	after.want("a ACTIVE 4, b STANDBY 0, c STANDBY 0")
+}
+
+func TestANodePromotedAfterMissesServesAtOnce(t *testing.T) {
+	b := start(t, threeNodes())
+	b.settle()
+	b.all(dead, "a:1", "a:1", "a:1", "a:1")
+	b.all(dead, "b:1", "b:1", "b:1")
+	b.poll("b:1", "ok")
+	b.want("a FAIL/OFFLINE 4, b ACTIVE 4, c STANDBY 0")
+	v := b.a.View(b.now)
+	if n := v.Nodes[1]; n.Status != mpp.Info || !v.Answer(&n, mpp.RoleWriter, b.now).Up {
+		t.Errorf("the new ACTIVE node has status %s and answers %+v", n.Status, v.Answer(&n, mpp.RoleWriter, b.now))
+	}
+}
+
+func TestARestartWhileCutOffStaysCutOffUntilThereIsEvidence(t *testing.T) {
+	b := start(t, withCheckpoints())
+	b.checkpoints(true, true, true)
+	b.settle()
+	b.poll("a:1", gone)
+	b.checkpoints(false, false, false)
+	after := b.again(withCheckpoints())
+	after.checkpoints(false)
+	if !after.a.head.CutOff {
+		t.Error("a failed checkpoint ended the cut-off")
+	}
+	after.checkpoints(true)
+	if after.a.head.CutOff {
+		t.Error("a checkpoint that answers did not end the cut-off")
+	}
+}
+
+func TestADeadNodeAndADeadGatewayDoNotCutAPoolOff(t *testing.T) {
+	b := start(t, withCheckpoints())
+	b.checkpoints(true, true, true)
+	b.settle()
+	b.poll("c:1", gone)
+	b.checkpoints(true, true, true)
+	b.all(gone, "c:1", "c:1", "c:1")
+	b.want("a ACTIVE 0, b STANDBY 0, c FAIL/OFFLINE 4")
+	b.checkpoints(false, false, false)
+	b.all("ok", "a:1", "b:1")
+	b.poll("c:1", gone)
+	if v := b.a.View(b.now); v.Status != mpp.OK || v.Nodes[0].Evaluation != mpp.ReadWrite {
+		t.Errorf("pool %s, the ACTIVE node %s", v.Status, v.Nodes[0].Evaluation)
+	}
+}
+
+func TestPollsDuringACutOffMakeNothingFresh(t *testing.T) {
+	b := start(t, withCheckpoints())
+	b.checkpoints(true, true, true)
+	b.settle()
+	b.poll("a:1", gone)
+	b.checkpoints(false, false, false)
+	for range 10 {
+		b.all(gone, "a:1", "b:1", "c:1")
+		b.checkpoints(false, false, false)
+	}
+	b.checkpoints(true, true, true)
+	v := b.a.View(b.now)
+	if v.Status != mpp.OK {
+		t.Fatalf("pool %s after a checkpoint answered", v.Status)
+	}
+	if a := v.Answer(&v.Nodes[0], mpp.RoleWriter, b.now); a.Up || !a.Stale {
+		t.Errorf("before the first poll after the cut-off the ACTIVE node answers %+v", a)
+	}
+}
+
+func TestNothingIsPolledFastWhileMaintenanceHoldsIt(t *testing.T) {
+	b := start(t, threeNodes())
+	b.command(mpp.Command{Verb: mpp.VerbMaintenance, Maintenance: mpp.Maintenance{On: true}})
+	for range 3 {
+		b.all("ok", "a:1", "b:1", "c:1")
+	}
+	b.want("a STANDBY 0, b STANDBY 0, c STANDBY 0")
+	for _, n := range b.a.nodes {
+		if n.lane != mpp.LaneNormal {
+			t.Errorf("%s is in lane %s", n.policy.Address, n.lane)
+		}
+	}
+}
+
+func TestTimeThatTheDaemonWasDownCountsForNothing(t *testing.T) {
+	p := threeNodes()
+	p.AutoRecover = 5 * time.Second
+	b := start(t, p)
+	b.settle()
+	b.all(dead, "b:1", "b:1", "b:1", "b:1")
+	b.poll("b:1", "ok")
+	after := b.again(p)
+	after.now = after.now.Add(time.Hour)
+	after.poll("b:1", "ok")
+	after.want("a ACTIVE 0, b FAIL/OFFLINE 0, c STANDBY 0")
+}

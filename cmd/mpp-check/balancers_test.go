@@ -27,7 +27,7 @@ func TestEveryBalancerIsAnsweredInItsConvention(t *testing.T) {
 		{"mpp-check", "reader 10.0.0.1", 1, "DOWN ACTIVE\n"},
 		{"mpp-check", "--pool db1 reader 10.0.0.2", 0, "UP STANDBY\n"},
 		{"mpp-check", "ok 10.0.0.3", 1, "DOWN FAIL (OFFLINE): connection refused\n"},
-		{"mpp-check", "ok db4.example.com:3307", 1, "DOWN not polled yet\n"},
+		{"mpp-check", "ok db4.example.com:3307", 1, "DOWN not polled yet since mppd started\n"},
 		{"mpp-check", "writer [2001:db8::1]:3306", 0, "UP ACTIVE\n"},
 		{"mpp-check", "--as keepalived-writer db2 2001:db8::1", 0, "UP ACTIVE\n"},
 		{"keepalived-writer", "db1 10.0.0.1:3306", 0, "UP ACTIVE\n"},

@@ -40,7 +40,7 @@ func run(args []string) int {
 		if o.as == bigIP {
 			v.pid.take(o)
 		}
-		limit := time.AfterFunc(o.timeout, func() { os.Exit(v.no("no answer within " + o.timeout.String())) })
+		limit := time.AfterFunc(o.timeout, v.giveUp)
 		defer limit.Stop()
 		if o.as == nagios {
 			return v.report(judge(o))
@@ -60,7 +60,22 @@ func (v voice) guard(answer func() int) (code int) {
 	return answer()
 }
 
-// voice speaks to the caller, once: either the answer or the deadline has the word.
+// giveUp ends the program when its time is over, also when nobody reads what it prints.
+func (v voice) giveUp() {
+	said := make(chan struct{})
+	go func() {
+		_ = v.no("no answer within " + v.o.timeout.String())
+		close(said)
+	}()
+	select {
+	case <-said:
+	case <-time.After(100 * time.Millisecond):
+	}
+	os.Exit(silent(v.o))
+}
+
+// voice speaks to the caller, once: either the answer or the deadline has the word. Whoever
+// comes second prints nothing, and its exit code is no.
 type voice struct {
 	o    options
 	said *atomic.Bool
@@ -72,7 +87,7 @@ func newVoice(o options) voice { return voice{o: o, said: new(atomic.Bool), pid:
 // say gives a balancer its answer.
 func (v voice) say(a reply) int {
 	if !v.said.CompareAndSwap(false, true) {
-		select {} // the deadline has the word, and ends the program
+		return silent(v.o)
 	}
 	v.pid.remove() // before the first byte: BIG-IP may end the program with it
 	write(1, text(v.o.as, a))

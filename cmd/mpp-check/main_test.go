@@ -201,6 +201,17 @@ func TestPanicIsNo(t *testing.T) {
 	}
 }
 
+func TestPanicAfterTheAnswerIsNo(t *testing.T) {
+	v := newVoice(options{as: plain})
+	code := v.guard(func() int {
+		_ = v.say(reply{up: true, reason: "ACTIVE"})
+		panic("a mistake")
+	})
+	if code != 1 {
+		t.Errorf("exit %d", code)
+	}
+}
+
 func TestStdoutThatNobodyReadsChangesNoAnswer(t *testing.T) {
 	h := polled(t, 0)
 	r, w, err := os.Pipe()

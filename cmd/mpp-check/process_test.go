@@ -176,6 +176,34 @@ func TestDeadlineEndsACheckThatHangs(t *testing.T) {
 	}
 }
 
+func TestDeadlineEndsACheckWhoseAnswerNobodyReads(t *testing.T) {
+	h := polled(t, 0)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = r.Close(), w.Close() }()
+	full := int(w.Fd()) // once: each call makes it blocking again
+	if err := syscall.SetNonblock(full, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range []int{4096, 1} {
+		for err = nil; err == nil; {
+			_, err = syscall.Write(full, make([]byte, block))
+		}
+	}
+	if err := syscall.SetNonblock(full, false); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(installed("bin", "mpp-check"), "--run-dir", h.run, "--timeout", "200ms", "writer", publishtest.Active)
+	c.Stdout = w
+	begin := time.Now()
+	_ = c.Run()
+	if c.ProcessState.ExitCode() != 1 || time.Since(begin) > 10*time.Second {
+		t.Errorf("%v after %s", c.ProcessState, time.Since(begin))
+	}
+}
+
 func TestOverHTTPTheRealAPIAnswers(t *testing.T) {
 	s, err := api.New(api.Options{Source: &publishtest.Source{}, Listen: "127.0.0.1:0"})
 	if err != nil {

@@ -70,6 +70,12 @@ func run(args []string, out, errs io.Writer) int {
 
 // serve runs the daemon until a signal ends it.
 func serve(path string, errs io.Writer) error {
+	// Taken first: a SIGHUP during the start must not kill, but be answered later.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	// A limit on file sizes is an error of a write, and no reason to die.
+	signal.Ignore(syscall.SIGXFSZ)
 	c, err := config.Load(path)
 	if err != nil {
 		return err
@@ -84,9 +90,6 @@ func serve(path string, errs io.Writer) error {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	reloads := make(chan struct{})
 	go func() {
 		defer close(reloads)

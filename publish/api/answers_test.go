@@ -47,7 +47,7 @@ func TestBalancersAreAnsweredByRole(t *testing.T) {
 		{"reader/10.0.0.2:3306", yes, "READER", "UP STANDBY\n"},
 		{"ok/10.0.0.2:3306", yes, "READER", "UP STANDBY\n"},
 		{"ok/10.0.0.3:3306", no, "DOWN", "DOWN FAIL (OFFLINE): connection refused\n"},
-		{"writer/db4.example.com:3307", no, "DOWN", "DOWN not polled yet\n"},
+		{"writer/db4.example.com:3307", no, "DOWN", "DOWN not polled yet since mppd started\n"},
 		{"writer/[2001:db8::1]:3306", yes, "WRITER", "UP ACTIVE\n"},
 		{"writer/2001:db8:0::1", yes, "WRITER", "UP ACTIVE\n"},
 		{"writer/10.9.9.9:3306", no, "DOWN", "DOWN unknown node 10.9.9.9:3306\n"},

@@ -26,7 +26,7 @@ const (
 	readTimeout   = 10 * time.Second
 	// writeTimeout is the limit for an answer; streams and slow commands extend their own.
 	writeTimeout = 15 * time.Second
-	idleTimeout  = time.Minute
+	idleTimeout  = 15 * time.Second // idle clients hold places that balancers need
 	// commandTimeout is the limit for what the daemon is asked to do.
 	commandTimeout = 30 * time.Second
 	heartbeat      = 10 * time.Second

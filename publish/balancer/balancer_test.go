@@ -30,7 +30,7 @@ func TestAgentSpeaksHAProxysWords(t *testing.T) {
 		"role=writer node=10.0.0.2:3306\n":            "maint",
 		"role=reader node=10.0.0.1:3306\n":            "drain",
 		"role=ok node=10.0.0.3:3306\n":                "down #FAIL (OFFLINE): connection refused",
-		"role=writer node=db4.example.com:3307\n":     "down #not polled yet",
+		"role=writer node=db4.example.com:3307\n":     "down #not polled yet since mppd started",
 		"role=writer node=10.9.9.9:3306\n":            "down #unknown node 10.9.9.9:3306",
 		"role=writer pool=db2 node=10.0.0.1:3306\n":   "down #unknown node 10.0.0.1:3306 in pool db2",
 		"role=boss node=10.0.0.1:3306\n":              `down #unknown role "boss": use writer, reader or ok`,

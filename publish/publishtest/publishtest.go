@@ -50,6 +50,7 @@ func db1(now time.Time) mpp.PoolView {
 				Address: Dead, Pool: "db1", Type: mpp.Secondary, State: mpp.Failed, Reason: mpp.Offline, Status: mpp.Fail,
 				Errors: 9, Evaluation: mpp.Down, EvaluationReason: "FAIL (OFFLINE): connection refused", Since: now.Add(-time.Minute),
 				LastPoll: now, Message: "connection refused", Lane: mpp.LaneSlow, Rule: "fail-reach", Evidence: "4 polls failed",
+				Observation: refused(now),
 			},
 			{
 				Address: Unpolled, Pool: "db1", Type: mpp.Secondary, State: mpp.Unknown, Evaluation: mpp.Down,
@@ -78,6 +79,13 @@ func observation(node string, now time.Time) *mpp.Observation {
 		Node: node, At: now, Took: 2 * time.Millisecond, Answered: true,
 		Server: mpp.Server{Flavour: "mariadb", Version: "10.11.6-MariaDB", ID: 1, GTID: "0-1-99", StartedAt: now.Add(-time.Hour)},
 		Checks: []mpp.CheckResult{{Name: "connect", Class: mpp.Reach, Took: time.Millisecond}, {Name: "query", Class: mpp.Reach, At: now}},
+	}
+}
+
+func refused(now time.Time) *mpp.Observation {
+	return &mpp.Observation{
+		Node: Dead, At: now, Took: time.Millisecond,
+		Checks: []mpp.CheckResult{{Name: "connect", Class: mpp.Reach, Status: mpp.Fail, Took: time.Millisecond, Message: "connection refused"}},
 	}
 }
 

@@ -92,7 +92,7 @@ func (p *Pool) Answer(n *Node, role string, now Moment) Reply {
 	case p.Boot != now.Boot || now.Boot == "":
 		return Reply{Stale: true, Age: -1, Reason: "stale: written before this host started"}
 	case n.Polled == 0:
-		return Reply{Stale: true, Age: -1, Reason: "not polled yet"}
+		return Reply{Stale: true, Age: -1, Reason: "not polled yet since mppd started"}
 	case age < 0:
 		return Reply{Stale: true, Age: -1, Reason: "stale: polled in the future"}
 	case age <= p.StaleAfter:

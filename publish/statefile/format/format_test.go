@@ -98,7 +98,7 @@ func TestAnswerDependsOnAgeAndBoot(t *testing.T) {
 		"last known":    {func(p *format.Pool) { p.LastKnown = true }, "writer", at(199), format.Reply{Up: true, Stale: true, Age: 100 * second, Reason: "last known, 100s old: ACTIVE"}},
 		"another boot":  {nil, "writer", format.Moment{Boot: "other", Time: 100 * second}, format.Reply{Stale: true, Age: -1, Reason: "stale: written before this host started"}},
 		"unknown boot":  {func(p *format.Pool) { p.Boot, p.LastKnown = "", true }, "writer", format.Moment{}, format.Reply{Stale: true, Age: -1, Reason: "stale: written before this host started"}},
-		"never polled":  {func(p *format.Pool) { p.Nodes[0].Polled, p.LastKnown = 0, true }, "writer", at(1), format.Reply{Stale: true, Age: -1, Reason: "not polled yet"}},
+		"never polled":  {func(p *format.Pool) { p.Nodes[0].Polled, p.LastKnown = 0, true }, "writer", at(1), format.Reply{Stale: true, Age: -1, Reason: "not polled yet since mppd started"}},
 		"in the future": {func(p *format.Pool) { p.LastKnown = true }, "writer", at(98), format.Reply{Stale: true, Age: -1, Reason: "stale: polled in the future"}},
 		"no such role":  {nil, "boss", at(100), format.Reply{Age: -1, Reason: "unknown role: use writer, reader or ok"}},
 	}
