@@ -5,7 +5,6 @@ SHELL       := /bin/bash
 GO          ?= go
 TOOLS       := $(CURDIR)/.tools
 BIN         := $(CURDIR)/bin
-VERSION     := $(shell sed -n 's/^const Version = "\(.*\)"/\1/p' mpp.go)
 FUZZ_TIME   ?= 5s
 TEST_FLAGS  ?=
 GOFUMPT_VERSION  := v0.12.0

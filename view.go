@@ -66,6 +66,8 @@ type PoolView struct {
 	Status Status `json:"status"`
 	// Trouble is LAN, WAN or GLOBAL, empty for none.
 	Trouble string `json:"trouble,omitempty"`
+	// Ready says that every node was polled since the daemon started.
+	Ready bool `json:"ready"`
 	// Message is one line: the worst thing to know about the pool now.
 	Message string `json:"message,omitempty"`
 	// Active is the address of the ACTIVE node of a failover pool, empty for none.

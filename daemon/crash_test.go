@@ -26,7 +26,7 @@ func crashes(t *testing.T) int {
 	return n
 }
 
-// TestKilledAtRandomMomentsTheDaemonKnowsWhatItShowed is invariant 5 and scenario B10: mppd is
+// TestKilledAtRandomMomentsTheDaemonKnowsWhatItShowed is invariant 5 and failure B10: mppd is
 // killed with -9 at random moments, while states change. Whatever it had shown before is
 // there afterwards, and the restart itself changes no state.
 func TestKilledAtRandomMomentsTheDaemonKnowsWhatItShowed(t *testing.T) {

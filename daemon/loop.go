@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -346,7 +347,9 @@ func (l *loop) renewView(now time.Time, all bool) {
 		if a == nil {
 			return mpp.PoolView{}, false
 		}
-		return a.View(now), true
+		p := a.View(now)
+		p.Ready = !slices.ContainsFunc(p.Nodes, func(n mpp.NodeView) bool { return l.unready[n.Address] })
+		return p, true
 	}, all)
 }
 

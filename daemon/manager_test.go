@@ -21,7 +21,7 @@ func (r *rig) run(args ...string) (string, error) {
 	return string(out), err
 }
 
-// TestASecondDaemonOnAStateDirectoryRefuses is scenario F1.
+// TestASecondDaemonOnAStateDirectoryRefuses is failure F1.
 func TestASecondDaemonOnAStateDirectoryRefuses(t *testing.T) {
 	r := newRig(t, nil)
 	r.start()
@@ -47,7 +47,7 @@ func (r *rig) files(pattern string) []string {
 	return found
 }
 
-// TestAJournalCutShortIsTakenAsFarAsItIsWhole is scenario F2.
+// TestAJournalCutShortIsTakenAsFarAsItIsWhole is failure F2.
 func TestAJournalCutShortIsTakenAsFarAsItIsWhole(t *testing.T) {
 	r := newRig(t, nil)
 	r.start()
@@ -73,7 +73,7 @@ func TestAJournalCutShortIsTakenAsFarAsItIsWhole(t *testing.T) {
 	}
 }
 
-// TestADamagedJournalInventsNoState is scenario F2: what lies behind the damage is UNKNOWN,
+// TestADamagedJournalInventsNoState is failure F2: what lies behind the damage is UNKNOWN,
 // and said so, not guessed.
 func TestADamagedJournalInventsNoState(t *testing.T) {
 	r := newRig(t, nil)
@@ -151,7 +151,7 @@ func (r *rig) damageSince(text string) string {
 	return filepath.Base(last)
 }
 
-// TestAFullStateDiskDoesNotStopTheJudging is scenario F2 while running.
+// TestAFullStateDiskDoesNotStopTheJudging is failure F2 while running.
 func TestAFullStateDiskDoesNotStopTheJudging(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can mount a small file system")
@@ -199,7 +199,7 @@ func TestAFullStateDiskDoesNotStopTheJudging(t *testing.T) {
 	r.states("FAIL/OFFLINE ACTIVE STANDBY")
 }
 
-// TestAnUnusableStateDirectoryIsNamed is scenario F2 at the start.
+// TestAnUnusableStateDirectoryIsNamed is failure F2 at the start.
 func TestAnUnusableStateDirectoryIsNamed(t *testing.T) {
 	r := newRig(t, nil)
 	if err := os.WriteFile(r.stateDir(), []byte("a file"), 0o600); err != nil {
@@ -211,7 +211,7 @@ func TestAnUnusableStateDirectoryIsNamed(t *testing.T) {
 	}
 }
 
-// TestAReloadWithAMistakeKeepsTheOldConfiguration is scenario F3.
+// TestAReloadWithAMistakeKeepsTheOldConfiguration is failure F3.
 func TestAReloadWithAMistakeKeepsTheOldConfiguration(t *testing.T) {
 	r := newRig(t, nil)
 	r.start()
@@ -248,7 +248,7 @@ func TestAReloadWithAMistakeKeepsTheOldConfiguration(t *testing.T) {
 	})
 }
 
-// TestAReloadAddsRemovesAndChangesWithoutTouchingTheRest is scenario F4.
+// TestAReloadAddsRemovesAndChangesWithoutTouchingTheRest is failure F4.
 func TestAReloadAddsRemovesAndChangesWithoutTouchingTheRest(t *testing.T) {
 	r := newRig(t, func(_ *rig, o *sandbox.PoolOptions) { o.Size = 4 })
 	all := r.addresses()

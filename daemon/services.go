@@ -85,13 +85,12 @@ func (s *services) startTrackFiles() error {
 	return nil
 }
 
-// addFiles adds a sink that writes files once every node was polled, and tells when that
-// begins to fail.
+// addFiles adds a sink that writes files, and tells when that begins to fail.
 func (s *services) addFiles(what string, write func(*mpp.View) error) {
 	failing := ""
 	s.sinks = append(s.sinks, func(v *mpp.View) {
-		if !v.Ready {
-			return
+		if len(v.Pools) == 0 {
+			return // the loop has not begun
 		}
 		text := ""
 		if err := write(v); err != nil {

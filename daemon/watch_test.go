@@ -106,7 +106,7 @@ func (r *rig) connections(i, n int) (closeAll func()) {
 	}
 }
 
-// TestTooManyConnectionsIsAliveAndNamed is scenario B4.
+// TestTooManyConnectionsIsAliveAndNamed is failure B4.
 func TestTooManyConnectionsIsAliveAndNamed(t *testing.T) {
 	r := newRig(t, func(_ *rig, o *sandbox.PoolOptions) { o.Args = []string{"--max-connections=12"} })
 	r.keys = "login_interval = \"200ms\"\n"
@@ -125,7 +125,7 @@ func TestTooManyConnectionsIsAliveAndNamed(t *testing.T) {
 	r.message(0, mpp.OK, "")
 }
 
-// TestAChangedPasswordIsAliveAndNamed is scenario B5.
+// TestAChangedPasswordIsAliveAndNamed is failure B5.
 func TestAChangedPasswordIsAliveAndNamed(t *testing.T) {
 	r := newRig(t, nil)
 	r.keys = "login_interval = \"200ms\"\n"
@@ -163,7 +163,7 @@ func TestARevokedPrivilegeIsAliveAndNamed(t *testing.T) {
 	r.states("ACTIVE STANDBY STANDBY")
 }
 
-// TestAFrozenManagerDecidesNothingFromItsOwnSleep is scenario B7; the clock is in package
+// TestAFrozenManagerDecidesNothingFromItsOwnSleep is failure B7; the clock is in package
 // pool's tests.
 func TestAFrozenManagerDecidesNothingFromItsOwnSleep(t *testing.T) {
 	r := newRig(t, nil)
@@ -185,7 +185,7 @@ func TestAFrozenManagerDecidesNothingFromItsOwnSleep(t *testing.T) {
 	}
 }
 
-// TestABackupsReadLockIsAlive is scenario B8, with the write check on.
+// TestABackupsReadLockIsAlive is failure B8, with the write check on.
 func TestABackupsReadLockIsAlive(t *testing.T) {
 	r := newRig(t, nil)
 	r.keys = "[pool.checks.write]\nenabled = true\n"
@@ -220,7 +220,7 @@ func TestABackupsReadLockIsAlive(t *testing.T) {
 	r.message(0, mpp.OK, "")
 }
 
-// TestAReplicaThatDiesAndReturnsIsStandbyByTheRules is scenario B9.
+// TestAReplicaThatDiesAndReturnsIsStandbyByTheRules is failure B9.
 func TestAReplicaThatDiesAndReturnsIsStandbyByTheRules(t *testing.T) {
 	r := newRig(t, nil)
 	r.keys = "auto_recover = \"2s\"\n"

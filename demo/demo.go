@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"mpp/sandbox"
@@ -217,9 +218,17 @@ func Down(o Options) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(o.Dir); errors.Is(err, os.ErrNotExist) {
+	info, err := os.Lstat(o.Dir)
+	if errors.Is(err, os.ErrNotExist) {
 		fmt.Fprintln(o.Out, "no demo is there")
 		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at the demo's folder: %w", err)
+	}
+	// The folder names processes that are ended next: it must not be another user's word.
+	if owner, known := info.Sys().(*syscall.Stat_t); !info.IsDir() || (known && int(owner.Uid) != os.Getuid()) {
+		return fmt.Errorf("%s is not a folder of yours: it is left alone; look who made it", o.Dir)
 	}
 	if err := stopRecorded(o); err != nil {
 		return err

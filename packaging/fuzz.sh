@@ -3,15 +3,15 @@
 set -euo pipefail
 time=${1:-5s}
 count=0
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 while IFS=: read -r file target; do
   echo "fuzz: $(dirname "$file") $target"
-  go test "./$(dirname "$file")" -run '^$' -fuzz "^$target\$" -fuzztime "$time" >/tmp/mpp-fuzz.$$ 2>&1 || {
-    cat /tmp/mpp-fuzz.$$
-    rm -f /tmp/mpp-fuzz.$$
+  go test "./$(dirname "$file")" -run '^$' -fuzz "^$target\$" -fuzztime "$time" >"$output" 2>&1 || {
+    cat "$output"
     exit 1
   }
   count=$((count + 1))
 done < <(git ls-files '*_test.go' | xargs grep -noE '^func Fuzz[A-Za-z0-9_]+' | sed -E 's/^([^:]+):[0-9]+:func /\1:/')
-rm -f /tmp/mpp-fuzz.$$
 ((count > 0)) || { echo "fuzz: no fuzz target found" >&2; exit 1; }
 echo "fuzz: $count targets, $time each, nothing found"

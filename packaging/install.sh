@@ -10,15 +10,15 @@ place() { # place MODE FILE TARGET
   mv -f "$dest$3.new" "$dest$3"
 }
 for b in mppd mpp mpp-check; do place 755 "$here/bin/$b" "$prefix/bin/$b"; done
-if [[ -d $here/packaging/libexec ]]; then
-  for f in "$here"/packaging/libexec/*; do place 755 "$f" "$prefix/libexec/mpp/$(basename "$f")"; done
-fi
+for f in "$here"/packaging/libexec/*; do place 755 "$f" "$prefix/libexec/mpp/$(basename "$f")"; done
 for f in "$here"/dist/man/*.1; do place 644 "$f" "$prefix/share/man/man1/$(basename "$f")"; done
+for f in "$here"/packaging/man/*.8; do place 644 "$f" "$prefix/share/man/man8/$(basename "$f")"; done
 ln -sfn ../../bin/mpp-check "$dest$prefix/libexec/mpp/check_mpp" # for Nagios, which takes every exit code as it is
 for f in "$here"/packaging/systemd/*; do
   place 644 <(sed "s#/usr/\(bin\|libexec\)/#$prefix/\1/#" "$f") "$prefix/lib/systemd/system/$(basename "$f")"
 done
 place 644 "$here/packaging/sysusers/mpp.conf" "$prefix/lib/sysusers.d/mpp.conf"
-install -d -m 755 "$dest$prefix/share/bash-completion/completions"
-"$here/bin/mpp" completion bash >"$dest$prefix/share/bash-completion/completions/mpp"
+place 644 <("$here/bin/mpp" completion bash) "$prefix/share/bash-completion/completions/mpp"
+place 644 <("$here/bin/mpp" completion zsh) "$prefix/share/zsh/vendor-completions/_mpp"
+place 644 <("$here/bin/mpp" completion fish) "$prefix/share/fish/vendor_completions.d/mpp.fish"
 echo "installed below $dest$prefix; copy examples/mpp.toml to /etc/mpp/mpp.toml next"

@@ -19,7 +19,7 @@ import (
 // window is how long each benchmark measures; they run once (-benchtime 1x).
 const window = 10 * time.Second
 
-// BenchmarkAmongDeadAndHung is SCENARIOS F5: of the nodes 10 % are dead and 5 % hung.
+// BenchmarkAmongDeadAndHung is failure F5 of docs/failures.md: of the nodes 10 % are dead and 5 % hung.
 func BenchmarkAmongDeadAndHung(b *testing.B) {
 	for _, n := range []struct {
 		name  string

@@ -269,7 +269,7 @@ func machine() string {
 	return fmt.Sprintf("%d cores, load %s", runtime.NumCPU(), strings.TrimSpace(string(average)))
 }
 
-// TestHealthyNodesAreNotHeldUpByDeadAndHungOnes holds scenario F5 as far as a test can without
+// TestHealthyNodesAreNotHeldUpByDeadAndHungOnes holds failure F5 as far as a test can without
 // timing: no healthy node misses its polls because of the others. How late polls are at
 // 1,000 nodes is what the benchmark shows.
 func TestHealthyNodesAreNotHeldUpByDeadAndHungOnes(t *testing.T) {

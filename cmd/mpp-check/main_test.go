@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -245,5 +246,26 @@ func TestNeitherUserNorEnvironmentMatters(t *testing.T) {
 	closed := exec.Command("/bin/sh", "-c", `exec "$0" --run-dir "$1" writer 10.0.0.1:3306 <&- >&- 2>&-`, installed("bin", "mpp-check"), h.run)
 	if err := closed.Run(); err != nil {
 		t.Errorf("with its streams closed: %v", err)
+	}
+}
+
+func TestTheManPageNamesEveryOption(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "packaging", "man", "mpp-check.8"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("options.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := regexp.MustCompile(`"(--[a-z-]+|-[a-z])"`).FindAllSubmatch(source, -1)
+	if len(options) < 8 {
+		t.Fatalf("only %d options found", len(options))
+	}
+	plain := strings.ReplaceAll(string(page), `\-`, "-")
+	for _, o := range options {
+		if !strings.Contains(plain, string(o[1])) {
+			t.Errorf("the man page does not name %s", o[1])
+		}
 	}
 }

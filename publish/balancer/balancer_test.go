@@ -278,6 +278,23 @@ func TestTrackFilesOfNodesThatAreGoneAreFaults(t *testing.T) {
 	}
 }
 
+func TestTrackFilesOfAPoolThatIsNotReadyAreLeftAsTheyAre(t *testing.T) {
+	dir, now := t.TempDir(), time.Now()
+	write(t, newTracks(t, dir), publishtest.View(now), now)
+	v := publishtest.View(now.Add(-time.Hour)) // what a restart knows before the first polls
+	v.Pools[0].Ready, v.Pools[1].Ready = false, false
+	f := newTracks(t, dir)
+	write(t, f, v, now)
+	if got := tracks(t, dir); got["db1.10.0.0.1_3306.writer"] != "0" {
+		t.Errorf("before the first polls: %v", got)
+	}
+	v.Pools[0].Ready = true
+	write(t, f, v, now)
+	if got := tracks(t, dir); got["db1.10.0.0.1_3306.writer"] != "1" || got["db2.2001_db8__1_3306.writer"] != "0" {
+		t.Errorf("with one pool ready, whose data is stale: %v", got)
+	}
+}
+
 func TestTrackFilesAreWrittenOnlyWhenTheyChange(t *testing.T) {
 	dir, now := t.TempDir(), time.Now()
 	f := newTracks(t, dir)

@@ -90,8 +90,8 @@ func TrackName(pool, node string, role mpp.Role) string {
 }
 
 // Write brings the files in step with the view; only changes are written. Files of nodes that
-// are gone are set to 1 and left, because keepalived may still watch them. An error lists
-// what could not be written; it is tried again at the next Write.
+// are gone are set to 1 and left, because keepalived may still watch them; those of a pool
+// that is not ready are left as they are. An error lists what could not be written; it is tried again at the next Write.
 func (t *TrackFiles) Write(view *mpp.View, now time.Time) error {
 	if view == nil {
 		return nil
@@ -104,11 +104,7 @@ func (t *TrackFiles) Write(view *mpp.View, now time.Time) error {
 			for _, role := range answer.Roles() {
 				name := TrackName(p.Name, p.Nodes[j].Address, role)
 				seen[name] = true
-				value := trackFault
-				if answer.Of(p, &p.Nodes[j], role, now).Up {
-					value = trackOK
-				}
-				errs = append(errs, t.set(name, tracked{value, p.WhenStale == mpp.StaleLastKnown}))
+				errs = append(errs, t.set(name, t.want(name, p, &p.Nodes[j], role, now)))
 			}
 		}
 	}
@@ -118,6 +114,18 @@ func (t *TrackFiles) Write(view *mpp.View, now time.Time) error {
 		}
 	}
 	return errors.Join(append(errs, t.note())...)
+}
+
+// want is what the file of a node and role should be.
+func (t *TrackFiles) want(name string, p *mpp.PoolView, n *mpp.NodeView, role mpp.Role, now time.Time) tracked {
+	f := tracked{value: trackFault, lastKnown: p.WhenStale == mpp.StaleLastKnown}
+	switch {
+	case !p.Ready:
+		f.value = t.files[name].value
+	case answer.Of(p, n, role, now).Up:
+		f.value = trackOK
+	}
+	return f
 }
 
 // note keeps the list of what has to turn after the daemon's end.

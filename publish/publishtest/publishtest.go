@@ -31,7 +31,7 @@ func View(now time.Time) *mpp.View {
 
 func db1(now time.Time) mpp.PoolView {
 	return mpp.PoolView{
-		Name: "db1", Logic: mpp.LogicFailover, Engine: mpp.EngineNone, Readers: mpp.ReadersStandby, Active: Active,
+		Name: "db1", Logic: mpp.LogicFailover, Engine: mpp.EngineNone, Readers: mpp.ReadersStandby, Active: Active, Ready: true,
 		StaleAfter: 5 * time.Second, WhenStale: mpp.StaleDown, Interval: time.Second,
 		Message:  "10.0.0.3:3306 is out",
 		Problems: []mpp.Problem{{Code: "node-out", Severity: mpp.Critical, Node: Dead, Text: "10.0.0.3:3306 is out"}},
@@ -63,7 +63,7 @@ func db1(now time.Time) mpp.PoolView {
 
 func db2(now time.Time) mpp.PoolView {
 	return mpp.PoolView{
-		Name: "db2", Logic: mpp.LogicFailover, Engine: mpp.EngineNone, Readers: mpp.ReadersStandbyElseActive, Active: V6,
+		Name: "db2", Logic: mpp.LogicFailover, Engine: mpp.EngineNone, Readers: mpp.ReadersStandbyElseActive, Active: V6, Ready: true,
 		StaleAfter: 5 * time.Second, WhenStale: mpp.StaleLastKnown, Interval: time.Second,
 		Maintenance: mpp.Maintenance{On: true, Since: now, Until: now.Add(time.Hour), Reason: "upgrade", By: "root"},
 		Nodes: []mpp.NodeView{{

@@ -99,7 +99,8 @@ func BootID() (string, error) {
 }
 
 // Write brings the files in step with the view. A pool's file is written when something but
-// its times changed, and else when its heartbeat is due; without that Write costs little. An
+// its times changed, and else when its heartbeat is due; without that Write costs little. The
+// file of a pool that is not ready stays as the daemon before left it, and grows stale. An
 // error lists every file that could not be written; the others were. A nil view changes
 // nothing.
 func (w *Writer) Write(view *mpp.View, at Moment) error {
@@ -111,6 +112,9 @@ func (w *Writer) Write(view *mpp.View, at Moment) error {
 	for i := range view.Pools {
 		p := &view.Pools[i]
 		seen[p.Name] = true
+		if !p.Ready {
+			continue
+		}
 		if err := w.writePool(p, at); err != nil {
 			errs = append(errs, err)
 		}

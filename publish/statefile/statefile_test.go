@@ -231,6 +231,24 @@ func TestHeartbeatIsFastWhereAgesAreShort(t *testing.T) {
 	}
 }
 
+func TestTheFileOfAPoolThatIsNotReadyIsLeftAsItIs(t *testing.T) {
+	b := newBench(t)
+	v := publishtest.View(time.Now())
+	v.Pools[0].Ready = false
+	b.write(v, statefile.Moment{Now: v.At, Boot: time.Hour})
+	if b.poolThere("db1") || !b.poolThere("db2") {
+		t.Fatalf("files: %s; want that of the pool that is ready", b.files())
+	}
+	v.Pools[0].Ready = true
+	b.write(v, statefile.Moment{Now: v.At, Boot: time.Hour})
+	v.Pools[0].Ready = false
+	v.Pools[0].Message = "something else"
+	b.write(v, statefile.Moment{Now: v.At, Boot: 2 * time.Hour})
+	if got := b.written(); got != time.Hour {
+		t.Errorf("written again at %s", got)
+	}
+}
+
 func TestPoolsThatAreGoneHaveNoFile(t *testing.T) {
 	b, now := newBench(t), time.Now()
 	for _, name := range []string{"old.state", "db1.state"} { // of a daemon before
