@@ -94,7 +94,7 @@ func (l *loader) readAll(path string) {
 	info, err := os.Stat(path)
 	if err != nil {
 		l.config.Files = []string{path}
-		l.fail(Origin{File: path}, faultf("name a file or a folder of *.toml files with -config", "%s", reason(err)))
+		l.fail(Origin{File: path}, faultf("name a file or a folder of *.toml files", "%s", reason(err)))
 		return
 	}
 	if !info.IsDir() {

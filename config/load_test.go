@@ -240,7 +240,7 @@ func TestFilesThatCannotBeTakenAreNamed(t *testing.T) {
 		files      files
 		want       string
 	}{
-		{"missing", "mpp.toml", files{}, `mpp.toml: it does not exist; name a file or a folder of *.toml files with -config`},
+		{"missing", "mpp.toml", files{}, `mpp.toml: it does not exist; name a file or a folder of *.toml files`},
 		{"empty folder", "d", files{"d/x": ""}, `d: the folder holds no *.toml file; put at least one there`},
 		{"include of nothing", "mpp.toml", files{"mpp.toml": "include = \"a.toml\"\n" + minimal}, `mpp.toml:1: include: a.toml does not exist; create the file, or take it out of the list`},
 		{"include with a bad pattern", "mpp.toml", files{"mpp.toml": "\ninclude = [\"[\"]\n" + minimal}, `mpp.toml:2: include: "[" is not a pattern; write a pattern such as "conf.d/*.toml"`},

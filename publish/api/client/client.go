@@ -11,6 +11,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,7 @@ const (
 	// DefaultTimeout is the limit of a request whose context has none.
 	DefaultTimeout = 45 * time.Second
 	connectTimeout = 5 * time.Second
+	defaultSilence = 35 * time.Second
 	// maxAnswer bounds an answer in bytes: far more than 10,000 nodes need.
 	maxAnswer = 256 << 20
 )
@@ -58,6 +60,9 @@ type Options struct {
 	URL string
 	// Token is sent with every request over TCP; empty for none.
 	Token string
+	// Silence is how long a stream of events may be silent before it counts as cut off; 0
+	// means 35 s, three times what the daemon lets pass between two signs of life.
+	Silence time.Duration
 }
 
 // Client asks one daemon. New makes one.
@@ -67,13 +72,15 @@ type Client struct {
 	where string // the socket or the URL, for messages
 	unix  bool
 	token string
+	// silence is Options.Silence.
+	silence time.Duration
 }
 
 // New prepares a client. It does not connect yet.
 func New(o Options) (*Client, error) {
 	dialer := &net.Dialer{Timeout: connectTimeout}
 	transport := &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}
-	c := &Client{http: &http.Client{Transport: transport}, token: o.Token}
+	c := &Client{http: &http.Client{Transport: transport}, token: o.Token, silence: cmp.Or(o.Silence, defaultSilence)}
 	if o.URL != "" {
 		base, err := baseOf(o.URL)
 		if err != nil {

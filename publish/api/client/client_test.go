@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -199,6 +200,23 @@ func TestStreamGivesEventsUntilItIsCutOff(t *testing.T) {
 	if err := c.Stream(t.Context(), client.EventQuery{}, func(mpp.Event) error { return enough }); !errors.Is(err, enough) {
 		t.Errorf("the reader's own error was lost: %v", err)
 	}
+}
+
+func TestStreamOfADaemonThatHangsIsCutOff(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(http.StatusOK)
+		_, _ = io.WriteString(w, ": heartbeat\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	defer s.Close()
+	c, err := client.New(client.Options{URL: s.URL, Silence: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Stream(t.Context(), client.EventQuery{}, func(mpp.Event) error { return nil })
+	condition(t, err, client.ErrCutOff, "nothing came for 50ms")
 }
 
 func TestEventsPassTheSelectionOn(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mpp"
@@ -60,9 +61,9 @@ func (c *Client) Events(ctx context.Context, q EventQuery) ([]mpp.Event, error) 
 const maxLine = 1 << 20
 
 // Stream calls each for every event that q selects, as they happen, until ctx ends, each
-// fails or the connection breaks; it never returns nil. It begins with the kept events above
-// After, so 0 gives all of them first; Limit is not used. An error that wraps ErrCutOff can
-// be mended by asking again after the last Seq.
+// fails, or the connection breaks or is silent for too long; it never returns nil. It begins
+// with the kept events above After, so 0 gives all of them first; Limit is not used. An error
+// that wraps ErrCutOff can be mended by asking again after the last Seq.
 func (c *Client) Stream(ctx context.Context, q EventQuery, each func(mpp.Event) error) error {
 	v := q.values()
 	v.Del("limit")
@@ -72,9 +73,19 @@ func (c *Client) Stream(ctx context.Context, q EventQuery, each func(mpp.Event) 
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
+	var silent atomic.Bool
+	limit := time.AfterFunc(c.silence, func() {
+		silent.Store(true)
+		_ = response.Body.Close()
+	})
 	lines := bufio.NewScanner(response.Body)
 	lines.Buffer(make([]byte, 0, 4096), maxLine)
-	for lines.Scan() {
+	next := func() bool {
+		limit.Reset(c.silence)
+		defer limit.Stop()
+		return lines.Scan()
+	}
+	for next() {
 		data, isData := strings.CutPrefix(lines.Text(), "data: ")
 		if !isData {
 			continue
@@ -90,6 +101,8 @@ func (c *Client) Stream(ctx context.Context, q EventQuery, each func(mpp.Event) 
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("follow events of mppd at %s: %w", c.where, ctx.Err())
+	case silent.Load():
+		return fmt.Errorf("follow events of mppd at %s: %w: nothing came for %s", c.where, ErrCutOff, c.silence)
 	case lines.Err() != nil:
 		return fmt.Errorf("follow events of mppd at %s: %w: %w", c.where, ErrCutOff, lines.Err())
 	default:
