@@ -41,6 +41,36 @@ func oneActive(m mpp.PoolMemory) error {
 	return nil
 }
 
+// sameStates is invariant 5: nodes that are there before and after are what they were, and
+// those that were not there are UNKNOWN.
+func sameStates(before, after mpp.PoolMemory) error {
+	was := map[string]mpp.NodeMemory{}
+	for _, n := range before.Nodes {
+		was[n.Address] = n
+	}
+	for _, n := range after.Nodes {
+		old, there := was[n.Address]
+		if !there {
+			old.State = mpp.Unknown
+		}
+		if n.State != old.State || n.Reason != old.Reason {
+			return fmt.Errorf("invariant 5: %s was %s and is %s", n.Address, old.State, n.State)
+		}
+	}
+	return nil
+}
+
+// noneAnswers is invariant 9 after a restart: nothing was polled yet, so nothing is fresh.
+func (w *world) noneAnswers() error {
+	view := w.arbiter.View(w.now)
+	for i := range view.Nodes {
+		if view.Answer(&view.Nodes[i], mpp.RoleOK, w.now).Up {
+			return fmt.Errorf("invariant 9: %s was not polled since the start and answers", view.Nodes[i].Address)
+		}
+	}
+	return nil
+}
+
 // holdChange holds invariant 2 and the rules on maintenance and being cut off.
 func (w *world) holdChange(before mpp.PoolMemory, e *mpp.Event) error {
 	byCommand := e.Rule == "command"

@@ -9,6 +9,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,6 +21,9 @@ import (
 
 // Rounds is how many rounds of polls a history has.
 const Rounds = 30
+
+// mostNodes is how many nodes a pool has at most.
+const mostNodes = 7
 
 // world is one history under way.
 type world struct {
@@ -82,8 +86,8 @@ func (w *world) randomPolicy() pool.Policy {
 			p.Checkpoints = append(p.Checkpoints, pool.CheckpointPolicy{Name: fmt.Sprint("c", i), Ring: ring, Kind: "tcp"})
 		}
 	}
-	for i := range 2 + w.rng.IntN(6) {
-		n := pool.NodePolicy{Address: fmt.Sprintf("10.0.0.%d:3306", i+1), Type: mpp.Secondary, NoPromote: w.chance(0.1)}
+	for i := range 2 + w.rng.IntN(mostNodes-1) {
+		n := pool.NodePolicy{Address: addressOf(i + 1), Type: mpp.Secondary, NoPromote: w.chance(0.1)}
 		if i == 0 {
 			n.Type, n.NoPromote = mpp.Primary, false
 		}
@@ -212,33 +216,93 @@ func (w *world) randomCommand() *mpp.Command {
 	return c
 }
 
-// reload changes what a reload may change.
+// reload changes what a reload may change: no node that stays may change its state by it.
 func (w *world) reload() error {
 	w.stats.Reloads++
-	w.policy.HostileTakeover = w.chance(0.5)
-	if len(w.policy.Nodes) > 2 && w.chance(0.3) {
-		last := len(w.policy.Nodes) - 1
-		w.policy.Nodes, w.health = w.policy.Nodes[:last:last], w.health[:last:last]
-	}
 	before := w.arbiter.Memory()
+	w.changePolicy()
 	actions := w.arbiter.Reconfigure(w.now, w.policy)
+	if err := sameStates(before, w.arbiter.Memory()); err != nil {
+		return err
+	}
 	return w.hold(before, actions)
 }
 
-// restart replaces the arbiter by one made from its memory: invariant 5.
+// changePolicy edits the configuration: rules, nodes that go, come (back), trade places or
+// become PRIMARY.
+func (w *world) changePolicy() {
+	p := &w.policy
+	p.HostileTakeover = w.chance(0.5)
+	p.AutoRecover = time.Duration(w.rng.IntN(4)) * time.Second
+	if w.chance(0.2) {
+		p.Checkpoints = p.Checkpoints[:w.rng.IntN(len(p.Checkpoints)+1)]
+	}
+	p.Nodes = slices.Clone(p.Nodes)
+	count := len(p.Nodes)
+	switch {
+	case count > 2 && w.chance(0.3):
+		at := w.rng.IntN(count)
+		p.Nodes, w.health = slices.Delete(p.Nodes, at, at+1), slices.Delete(w.health, at, at+1)
+	case count < mostNodes && w.chance(0.3):
+		p.Nodes, w.health = append(p.Nodes, pool.NodePolicy{Address: w.freeAddress()}), append(w.health, healthy)
+	case w.chance(0.3):
+		i, j := w.rng.IntN(count), w.rng.IntN(count)
+		p.Nodes[i], p.Nodes[j] = p.Nodes[j], p.Nodes[i]
+		w.health[i], w.health[j] = w.health[j], w.health[i]
+	}
+	primary := 0
+	if w.chance(0.3) {
+		primary = w.rng.IntN(len(p.Nodes))
+	}
+	for i := range p.Nodes {
+		p.Nodes[i].Type = mpp.Secondary
+		if i == primary {
+			p.Nodes[i].Type, p.Nodes[i].NoPromote = mpp.Primary, false
+		}
+	}
+}
+
+// freeAddress is one that no node has; an earlier one may have had it.
+func (w *world) freeAddress() string {
+	for i := 1; ; i++ {
+		address := addressOf(i)
+		if !slices.ContainsFunc(w.policy.Nodes, func(n pool.NodePolicy) bool { return n.Address == address }) {
+			return address
+		}
+	}
+}
+
+func addressOf(i int) string { return fmt.Sprintf("10.0.0.%d:3306", i) }
+
+// restart replaces the arbiter by one made from its memory: invariant 5. While the daemon was
+// down the configuration may have been changed, time has passed, and the clock may have been
+// set back.
 func (w *world) restart() error {
 	w.stats.Restarts++
 	before := w.arbiter.Memory()
+	edited := w.chance(0.3)
+	if edited {
+		w.changePolicy()
+	}
+	switch {
+	case w.chance(0.3):
+		w.now = w.now.Add(time.Duration(w.rng.IntN(600)) * time.Second)
+	case w.chance(0.1):
+		w.now = w.now.Add(-time.Duration(w.rng.IntN(3600)) * time.Second)
+	}
 	w.arbiter = pool.New(w.policy, before)
-	if diff := cmp.Diff(before, w.arbiter.Memory()); diff != "" {
+	if diff := cmp.Diff(before, w.arbiter.Memory()); diff != "" && !edited {
 		return fmt.Errorf("invariant 5: a restart changed what is remembered: %s", diff)
+	}
+	if err := sameStates(before, w.arbiter.Memory()); err != nil {
+		return err
 	}
 	for _, action := range w.arbiter.Step(w.now, mpp.Input{At: w.now}) {
 		if action.Kind == mpp.ActionEvent && action.Event.Kind == mpp.EventState {
 			return fmt.Errorf("invariant 5: a restart triggered %s", action.Event.Text)
 		}
 	}
-	return nil
+	return w.noneAnswers()
 }
 
 // step gives the arbiter one input and holds the result against the invariants.
