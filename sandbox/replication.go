@@ -88,12 +88,18 @@ func (p *Pool) repointStatements(server, source *Server, wasReplica bool) []stri
 }
 
 // Delay makes a replica execute everything so much later than its source did, in
-// whole seconds; 0 ends it. Its replication is running afterwards.
+// whole seconds; 0 ends it. Its replication is running afterwards. MariaDB's replica
+// follows by position as long as the delay lasts: by GTID it would fetch the binary log's
+// head again, and hold back what the source's background thread wrote there just now.
 func (s *Server) Delay(ctx context.Context, d time.Duration) error {
 	seconds := int(d / time.Second)
 	list := []string{"STOP REPLICA SQL_THREAD", fmt.Sprintf("CHANGE REPLICATION SOURCE TO SOURCE_DELAY = %d", seconds), "START REPLICA"}
 	if s.Base().MariaDB {
-		list = []string{"STOP SLAVE", fmt.Sprintf("CHANGE MASTER TO MASTER_DELAY = %d", seconds), "START SLAVE"}
+		by := "NO"
+		if seconds == 0 {
+			by = "slave_pos"
+		}
+		list = []string{"STOP SLAVE", fmt.Sprintf("CHANGE MASTER TO MASTER_DELAY = %d, MASTER_USE_GTID = %s", seconds, by), "START SLAVE"}
 	}
 	return s.run(ctx, "delay", list...)
 }
