@@ -227,6 +227,17 @@ func (o *Observation) Unfit() string {
 	return ""
 }
 
+// Unattached says why what other nodes wrote cannot have reached the node, "" when nothing
+// speaks for that: it is the replica of nothing.
+func (o *Observation) Unattached() string {
+	for i := range o.Checks {
+		if c := &o.Checks[i]; c.Class == Replica && c.Kind == KindReplicationStopped && c.Status == Warn {
+			return c.Message
+		}
+	}
+	return ""
+}
+
 // Ask tells a prober what a poll should include.
 type Ask struct {
 	// Active says that the node is ACTIVE: the write check applies.

@@ -38,8 +38,13 @@ type node struct {
 	observation *mpp.Observation
 	verdict     mpp.Verdict // of observation
 	unfit       string
-	checks      mpp.Status // worst check of the last poll that is not FAIL
-	lane        mpp.Lane
+	// unattached says why what the ACTIVE node wrote cannot have reached this one.
+	unattached string
+	// seen says that a poll went well since the daemon started, or since it was frozen or cut
+	// off: a failed poll alone makes what was known before no fresher.
+	seen   bool
+	checks mpp.Status // worst check of the last poll that is not FAIL
+	lane   mpp.Lane
 	// announced is what the last status event said, so that only changes are told.
 	announced announcement
 	persisted mpp.NodeMemory
@@ -141,18 +146,23 @@ func (a *Arbiter) observe(now time.Time, o *mpp.Observation) {
 		return
 	}
 	a.touch(n)
+	if n.observation != nil && a.policy.StaleAfter > 0 && o.At.Sub(n.observation.At) > a.policy.StaleAfter {
+		n.seen = false
+	}
 	if n.observation == nil {
 		// Rows of polls begin with this run: the clock may have been set since the last one.
 		n.mem.FirstMiss, n.mem.GoodSince = time.Time{}, time.Time{}
 	}
 	v := o.Verdict()
-	n.observation, n.verdict, n.unfit, n.checks = o, v, o.Unfit(), v.Status
+	n.observation, n.verdict, n.checks = o, v, v.Status
+	n.unfit, n.unattached = o.Unfit(), o.Unattached()
 	a.judgeCutOff(now)
 	if a.head.CutOff {
 		a.note(n, v)
 		return
 	}
 	before := a.machine.Count(&n.mem, o.At, v)
+	n.seen = n.seen || v.Failed == "" || (v.Failed == mpp.Replica && n.mem.State == mpp.Active)
 	if a.wantsCheckpoint(n) {
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionCheckpoints})
 	}

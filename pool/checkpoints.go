@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"mpp"
@@ -111,6 +112,9 @@ func (a *Arbiter) judgeCutOff(now time.Time) {
 		return
 	}
 	a.head.CutOff, a.head.Since = cut, now
+	for _, n := range a.nodes {
+		n.seen = n.seen && !cut
+	}
 	if !cut {
 		a.forgetMisses()
 	}
@@ -197,6 +201,11 @@ func (a *Arbiter) tellCutOff(now time.Time, missing *node) {
 			missing.policy.Address, a.silentCheckpoints())
 	}
 	a.tell(now, e)
+}
+
+// allSilent reports whether there are checkpoints, and each was tried and did not answer.
+func (a *Arbiter) allSilent() bool {
+	return len(a.points) > 0 && !slices.ContainsFunc(a.points, func(c checkpoint) bool { return !c.tried || c.last.Reached })
 }
 
 // silentCheckpoints lists the checkpoints that did not answer their last try.

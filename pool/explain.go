@@ -114,12 +114,14 @@ func (a *Arbiter) nextOfStandby(now time.Time, n *node) string {
 		return "never ACTIVE: marked no_promote"
 	case n.unfit != "":
 		return "not promoted as it is: " + n.unfit
+	case n.policy.Type == mpp.Primary && n.unattached != "" && a.hasActive(n):
+		return fmt.Sprintf("not given the role by itself while it %s: what the ACTIVE node wrote cannot have reached it; attach it, or: mpp activate-primary", n.unattached)
 	case n.policy.Type == mpp.Primary && a.policy.HostileTakeover:
 		return "ACTIVE with the next good poll (hostile_takeover)"
 	case n.policy.Type == mpp.Primary:
 		return "ACTIVE when the ACTIVE SECONDARY steps down or fails"
 	}
-	if by := a.blockedBy(now, n); by != nil {
+	if by := a.lastBefore(now, n); by != nil {
 		return fmt.Sprintf("ACTIVE when no node is ACTIVE and %s and all above it are FAIL", by.policy.Address)
 	}
 	return "ACTIVE as soon as no node is ACTIVE: next in line"

@@ -93,7 +93,8 @@ func (a *Arbiter) admit(now time.Time, n *node) {
 	a.enter(now, n, state.Change{Event: state.Admit, Rule: ruleAdmit, Evidence: "first good poll"})
 }
 
-// primaryStandby: the PRIMARY takes the role when nobody has it, or by hostile takeover.
+// primaryStandby: the PRIMARY takes the role when nobody has it, or by hostile takeover. It
+// takes it from nobody while it is the replica of nothing: what was written since would be lost.
 func (a *Arbiter) primaryStandby(now time.Time, n *node, before int) {
 	if !a.promotable(now, n) {
 		return
@@ -103,7 +104,7 @@ func (a *Arbiter) primaryStandby(now time.Time, n *node, before int) {
 		a.promote(now, n, before, rulePromotePrimary, "PRIMARY is well and no node is ACTIVE")
 		return
 	}
-	if !a.policy.HostileTakeover || a.anyHeld(now, actives) {
+	if !a.policy.HostileTakeover || a.anyHeld(now, actives) || n.unattached != "" {
 		return
 	}
 	for _, other := range actives {
@@ -129,24 +130,25 @@ func (a *Arbiter) secondaryStandby(now time.Time, n *node, before int) {
 	if a.hasActive(n) || !a.promotable(now, n) {
 		return
 	}
-	if a.blockedBy(now, n) != nil {
+	if a.lastBefore(now, n) != nil {
 		return
 	}
 	a.promote(now, n, before, rulePromoteSecondary, "no node is ACTIVE and every node of higher priority is FAIL")
 }
 
-// blockedBy returns the node of higher priority that n has to wait for, nil for none.
-func (a *Arbiter) blockedBy(now time.Time, n *node) *node {
+// lastBefore returns the last of the nodes of higher priority that n has to wait for, nil for
+// none.
+func (a *Arbiter) lastBefore(now time.Time, n *node) (last *node) {
 	for _, higher := range a.nodes {
 		if higher == n {
-			return nil
+			break
 		}
 		out := higher.mem.State == mpp.Failed || higher.mem.Status == mpp.Fail
 		if !out && a.promotable(now, higher) {
-			return higher
+			last = higher
 		}
 	}
-	return nil
+	return last
 }
 
 // secondaryActive: a SECONDARY gives the role back when the PRIMARY is STANDBY without
@@ -156,6 +158,9 @@ func (a *Arbiter) secondaryActive(now time.Time, n *node, before int) {
 	p := a.primary()
 	if p == nil || p.mem.State != mpp.Standby || p.observation == nil || p.mem.Errors != 0 || !a.promotable(now, p) {
 		return
+	}
+	if p.unattached != "" {
+		return // what n wrote cannot have reached it
 	}
 	if !a.policy.HostileTakeover && before == 0 {
 		n.mem.Errors = 1

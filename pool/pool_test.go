@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -670,4 +671,151 @@ func TestTimeThatTheDaemonWasDownCountsForNothing(t *testing.T) {
 	after.now = after.now.Add(time.Hour)
 	after.poll("b:1", "ok")
 	after.want("a ACTIVE 0, b FAIL/OFFLINE 0, c STANDBY 0")
+}
+
+// answers tells which nodes are UP for a role.
+func (b *bench) answers(r mpp.Role) string {
+	v := b.a.View(b.now)
+	var up []string
+	for i := range v.Nodes {
+		if v.Answer(&v.Nodes[i], r, b.now).Up {
+			up = append(up, strings.TrimSuffix(v.Nodes[i].Address, ":1"))
+		}
+	}
+	return strings.Join(up, " ")
+}
+
+func (b *bench) wantWriter(when, want string) {
+	b.t.Helper()
+	if got := b.answers(mpp.RoleWriter); got != want {
+		b.t.Errorf("%s %q answers as writer, want %q", when, got, want)
+	}
+}
+
+func TestAFailedPollMakesNothingFresh(t *testing.T) {
+	b := start(t, threeNodes())
+	b.settle()
+	b.poll("a:1", dead)
+	b.wantWriter("after one miss", "a")
+
+	b.a = New(threeNodes(), b.a.Memory())
+	b.poll("a:1", dead)
+	b.wantWriter("polled after a restart, in vain,", "")
+	b.poll("a:1", "ok")
+	b.wantWriter("well again,", "a")
+
+	b.now = b.now.Add(20 * time.Second)
+	b.wantWriter("after a freeze", "")
+	b.poll("a:1", dead)
+	b.wantWriter("polled after a freeze, in vain,", "")
+	b.poll("a:1", "ok")
+	b.wantWriter("well again,", "a")
+	b.poll("a:1", stopped) // an ACTIVE node has no source to lose
+	b.a = New(threeNodes(), b.a.Memory())
+	b.poll("a:1", stopped)
+	b.wantWriter("with its replication stopped", "a")
+}
+
+func TestANodeThatDiedDuringACutOffIsNotAnsweredForWhenItEnds(t *testing.T) {
+	b := start(t, withCheckpoints())
+	b.checkpoints(true, true, true)
+	b.settle()
+	b.poll("a:1", gone)
+	b.checkpoints(false, false, false)
+	b.all(gone, "a:1", "b:1", "c:1")
+	b.checkpoints(true, true, true)
+	b.poll("a:1", dead)
+	b.wantWriter("dead since the cut-off,", "")
+}
+
+const unattached = "replication:replication-stopped:WARN"
+
+func TestAPrimaryThatIsNoReplicaTakesTheRoleFromNobody(t *testing.T) {
+	for _, hostile := range []bool{false, true} {
+		p := threeNodes()
+		p.HostileTakeover = hostile
+		b := start(t, p)
+		b.settle()
+		for range 4 {
+			b.poll("a:1", dead)
+		}
+		b.poll("b:1", "ok")
+		b.poll("a:1", unattached)
+		if v := b.a.View(b.now); !strings.Contains(v.Message, "first make it a replica of b:1") {
+			t.Errorf("the way back is told as %q", v.Message)
+		}
+		b.command(mpp.Command{Verb: mpp.VerbRecover, Node: "a:1"})
+		for range 5 {
+			b.poll("a:1", unattached)
+			b.all("ok", "b:1", "c:1")
+		}
+		b.want("a STANDBY 0, b ACTIVE 0, c STANDBY 0")
+		if next := b.a.Explain(b.now).Nodes[0].Next; !strings.Contains(next, "mpp activate-primary") {
+			t.Errorf("what comes next is told as %q", next)
+		}
+		for range 5 {
+			b.all("ok", "a:1", "b:1", "c:1")
+		}
+		b.want("a ACTIVE 0, b STANDBY 0, c STANDBY 0")
+	}
+}
+
+func TestAPrimaryThatIsNoReplicaIsPromotedWhenNobodyIsActive(t *testing.T) {
+	b := start(t, threeNodes())
+	for range 3 {
+		b.poll("a:1", unattached)
+		b.all("ok", "b:1", "c:1")
+	}
+	b.want("a ACTIVE 0, b STANDBY 0, c STANDBY 0")
+}
+
+func TestRecoveryIsDueOnlyForANodeThatCouldServe(t *testing.T) {
+	b := start(t, threeNodes())
+	b.settle()
+	for range 4 {
+		b.poll("b:1", dead)
+	}
+	due := func() bool {
+		return slices.ContainsFunc(b.a.View(b.now).Problems, func(p mpp.Problem) bool { return p.Code == "recovery-due" })
+	}
+	for what, want := range map[string]bool{dead: false, "connect:access-denied:CRITICAL": false, far: false, "ok": true} {
+		if b.poll("b:1", what); due() != want {
+			t.Errorf("%s: recovery due is %v", what, !want)
+		}
+	}
+	b.poll("b:1", "ok")
+	b.command(mpp.Command{Verb: mpp.VerbMaintenance, Node: "b:1", Maintenance: mpp.Maintenance{On: true}})
+	if due() {
+		t.Error("recovery is due of a node in maintenance")
+	}
+}
+
+func TestSilentCheckpointsAreACriticalMatter(t *testing.T) {
+	b := start(t, withCheckpoints())
+	b.checkpoints(true, true, true)
+	b.settle()
+	b.checkpoints(false, true, true)
+	code := func() (mpp.Status, string) {
+		p := b.a.View(b.now).Problems
+		if len(p) != 1 {
+			t.Fatalf("problems %+v", p)
+		}
+		return p[0].Severity, p[0].Code
+	}
+	if s, c := code(); s != mpp.Warn || c != "network-trouble" {
+		t.Errorf("one ring silent: %s %s", s, c)
+	}
+	b.checkpoints(false, false, false)
+	if s, c := code(); s != mpp.Critical || c != "no-checkpoint" {
+		t.Errorf("all silent: %s %s", s, c)
+	}
+	b.wantWriter("all nodes answer,", "a")
+}
+
+func TestTheLastInLineWaitsForTheOneBeforeIt(t *testing.T) {
+	b := start(t, threeNodes())
+	b.settle()
+	if next := b.a.Explain(b.now).Nodes[2].Next; !strings.Contains(next, "b:1 and all above it are FAIL") {
+		t.Errorf("the third node is told %q", next)
+	}
 }

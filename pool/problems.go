@@ -27,6 +27,7 @@ func catalogue() []problemKind {
 		{code: "two-writable", severity: mpp.Critical, ofPool: twoWritable},
 		{code: "active-read-only", severity: mpp.Critical, of: activeReadOnly},
 		{code: "active-failing", severity: mpp.Fail, of: activeFailing},
+		{code: "no-checkpoint", severity: mpp.Critical, ofPool: noCheckpoint},
 		{code: "network-trouble", severity: mpp.Warn, ofPool: networkTrouble},
 		{code: "recovery-due", severity: mpp.Warn, of: recoveryDue},
 		{code: "pool-maintenance", severity: mpp.Info, ofPool: poolMaintenance},
@@ -136,18 +137,38 @@ func activeFailing(a *Arbiter, now time.Time, n *node) string {
 	return fmt.Sprintf("%s is lost and stays ACTIVE because %s: %s", n.policy.Address, why, n.mem.Message)
 }
 
+// noCheckpoint warns of what would come: with every checkpoint silent, one node that falls
+// silent too looks as if this poller were cut off.
+func noCheckpoint(a *Arbiter, _ time.Time) string {
+	if a.head.CutOff || !a.allSilent() {
+		return ""
+	}
+	return fmt.Sprintf("no checkpoint answers; should a node fall silent now, this poller takes itself to be cut off, and every answer turns DOWN (%s)", a.silentCheckpoints())
+}
+
 func networkTrouble(a *Arbiter, _ time.Time) string {
-	if a.head.Trouble == "" || a.head.CutOff {
+	if a.head.Trouble == "" || a.head.CutOff || a.allSilent() {
 		return ""
 	}
 	return fmt.Sprintf("%s trouble: %s", a.head.Trouble, a.silentCheckpoints())
 }
 
-func recoveryDue(_ *Arbiter, _ time.Time, n *node) string {
-	if n.mem.State != mpp.Failed || n.observation == nil || n.mem.Failing != "" {
+// recoveryDue is about a node that could be taken back; what a recover would lead to besides
+// is part of it.
+func recoveryDue(a *Arbiter, now time.Time, n *node) string {
+	if n.mem.State != mpp.Failed || n.observation == nil || n.mem.Failing != "" || n.unfit != "" || n.mem.Status >= mpp.Critical || a.held(now, n) {
 		return ""
 	}
-	return fmt.Sprintf("%s is well again and stays FAIL (%s) until: mpp recover %s", n.policy.Address, n.mem.Reason, n.policy.Address)
+	text := fmt.Sprintf("%s passes its polls again and stays FAIL (%s) until: mpp recover %s", n.policy.Address, n.mem.Reason, n.policy.Address)
+	actives := a.active(n)
+	switch {
+	case n.policy.Type != mpp.Primary || a.policy.Logic != mpp.LogicFailover || len(actives) == 0:
+	case n.unattached != "":
+		text += fmt.Sprintf("; it %s: first make it a replica of %s and let it catch up", n.unattached, actives[0].policy.Address)
+	default:
+		text += fmt.Sprintf("; it then takes the role back from %s: let it catch up first", actives[0].policy.Address)
+	}
+	return text
 }
 
 func poolMaintenance(a *Arbiter, now time.Time) string {

@@ -104,6 +104,8 @@ func (a *Arbiter) evaluate(now time.Time, n *node) (mpp.Evaluation, string) {
 		return mpp.Down, "not judged yet"
 	case n.mem.Status == mpp.Fail:
 		return mpp.Down, fmt.Sprintf("%s with status FAIL: %s", n.mem.State, n.mem.Message)
+	case n.observation != nil && !n.seen:
+		return mpp.Down, "no good poll yet since this poller started, was frozen or was cut off: " + n.mem.Message
 	case n.mem.State == mpp.Active:
 		return mpp.ReadWrite, "ACTIVE"
 	case n.mem.Maintenance.InForce(now):

@@ -120,6 +120,9 @@ func answersAgree(w *world) error {
 		if a.Up {
 			writers++
 		}
+		if a.Up && !w.well[view.Nodes[i].Address] {
+			return fmt.Errorf("invariant 9: %s answers as writer, and no poll of it went well since the start", view.Nodes[i].Address)
+		}
 		if a.Up && view.Status == mpp.Fail {
 			return fmt.Errorf("invariant 3: cut off, and %s answers as writer", view.Nodes[i].Address)
 		}

@@ -33,6 +33,8 @@ type world struct {
 	policy  pool.Policy
 	arbiter *pool.Arbiter
 	health  []health
+	// well holds the nodes of which a poll went well since the last restart.
+	well map[string]bool
 	// cut says that the manager's own network is gone.
 	cut   bool
 	round int
@@ -63,6 +65,7 @@ func Run(seed uint64, stats *Stats) error {
 	w := &world{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x6d7070)), now: time.Unix(1_000_000, 0).UTC(), stats: stats}
 	w.policy = w.randomPolicy()
 	w.arbiter = pool.New(w.policy, mpp.PoolMemory{})
+	w.well = map[string]bool{}
 	w.health = make([]health, len(w.policy.Nodes))
 	for w.round = range Rounds {
 		if err := w.playRound(); err != nil {
@@ -290,7 +293,7 @@ func (w *world) restart() error {
 	case w.chance(0.1):
 		w.now = w.now.Add(-time.Duration(w.rng.IntN(3600)) * time.Second)
 	}
-	w.arbiter = pool.New(w.policy, before)
+	w.arbiter, w.well = pool.New(w.policy, before), map[string]bool{}
 	if diff := cmp.Diff(before, w.arbiter.Memory()); diff != "" && !edited {
 		return fmt.Errorf("invariant 5: a restart changed what is remembered: %s", diff)
 	}
@@ -310,5 +313,8 @@ func (w *world) step(in mpp.Input) error {
 	w.stats.Steps++
 	in.At, in.Pool = w.now, w.policy.Name
 	before := w.arbiter.Memory()
+	if o := in.Observation; o != nil && o.Verdict().Failed != mpp.Reach {
+		w.well[o.Node] = true
+	}
 	return w.hold(before, w.arbiter.Step(w.now, in))
 }
