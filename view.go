@@ -53,8 +53,11 @@ type View struct {
 	Config      string `json:"config"`
 	ConfigError string `json:"config_error,omitempty"`
 	// JournalError says why nothing can be written to the journal, empty while it can.
-	JournalError string     `json:"journal_error,omitempty"`
-	Pools        []PoolView `json:"pools"`
+	JournalError string `json:"journal_error,omitempty"`
+	// FilesError says why answers in files (state files, track files) cannot be written, empty
+	// while they can.
+	FilesError string     `json:"files_error,omitempty"`
+	Pools      []PoolView `json:"pools"`
 }
 
 // PoolView is a pool as it is shown.

@@ -88,6 +88,9 @@ func (r reading) ofDaemon() []finding {
 	if v.JournalError != "" {
 		add(mpp.Critical, "journal", "mppd cannot write its journal: %s", v.JournalError)
 	}
+	if v.FilesError != "" {
+		add(mpp.Critical, "files", "mppd cannot write the files that mpp-check and keepalived read: %s", v.FilesError)
+	}
 	if v.ConfigError != "" {
 		add(mpp.Warn, "config", "the last reload was refused, the old configuration is in force: %s", v.ConfigError)
 	}

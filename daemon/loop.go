@@ -284,6 +284,22 @@ func (l *loop) showTrouble() {
 	l.views.setJournalError(text)
 }
 
+// filesSay shows why answers in files cannot be written, "" when they can, and tells when that
+// begins and ends.
+func (l *loop) filesSay(now time.Time, is string) {
+	was := l.views.files
+	l.views.setFilesError(is)
+	if (is == "") == (was == "") {
+		return
+	}
+	e := mpp.Event{At: now, Kind: mpp.EventDaemon, Severity: mpp.OK, Rule: "files", Text: "answers in files can be written again"}
+	if is != "" {
+		e.Severity = mpp.Critical
+		e.Text = "answers in files cannot be written: " + is + "; who asks through mpp-check or track files is told no, or what was so before"
+	}
+	l.tell(e)
+}
+
 // tryJournal tries again to write a journal that could not be written.
 func (l *loop) tryJournal(now time.Time) {
 	if l.broken != "" {

@@ -16,6 +16,7 @@ type viewStore struct {
 	changed chan struct{}
 	base    mpp.View // what does not depend on pools
 	journal string
+	files   string
 }
 
 func newViewStore(base mpp.View) *viewStore {
@@ -29,16 +30,18 @@ func (v *viewStore) markDirty(pool string) { v.dirty[pool] = true }
 
 func (v *viewStore) setJournalError(text string) { v.journal = text }
 
+func (v *viewStore) setFilesError(text string) { v.files = text }
+
 // renew makes a new view when a pool is dirty, or for all pools. Unchanged pools are taken
 // over from the view before.
 func (v *viewStore) renew(now time.Time, ready bool, order []string, of func(string) (mpp.PoolView, bool), all bool) {
 	before := v.current.Load()
-	same := len(v.dirty) == 0 && before.Ready == ready && before.JournalError == v.journal
+	same := len(v.dirty) == 0 && before.Ready == ready && before.JournalError == v.journal && before.FilesError == v.files
 	if !all && same && now.Sub(before.At) < time.Second {
 		return
 	}
 	next := v.base
-	next.At, next.Ready, next.JournalError = now, ready, v.journal
+	next.At, next.Ready, next.JournalError, next.FilesError = now, ready, v.journal, v.files
 	next.Pools = make([]mpp.PoolView, 0, len(order))
 	old := make(map[string]int, len(before.Pools))
 	for i := range before.Pools {

@@ -4,7 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // descriptions are the names and texts of all that is collected.
 type descriptions struct {
-	build, started, ready, configOK, journalOK                                          *prometheus.Desc
+	build, started, ready, configOK, journalOK, filesOK                                 *prometheus.Desc
 	inbox, subscribers, polls, hung, discarded, running, late99, lateMax                *prometheus.Desc
 	journalSize, journalRecords, journalBytes, journalSyncs, journalFailures            *prometheus.Desc
 	poolStatus, poolActive, poolNodes, poolProblems, poolMaintenance                    *prometheus.Desc
@@ -27,6 +27,7 @@ func describe() descriptions {
 		ready:     d("ready", "1 when every node was polled since the start."),
 		configOK:  d("config_last_reload_successful", "1 when the last reload of the configuration was taken."),
 		journalOK: d("journal_writable", "1 while the journal can be written."),
+		filesOK:   d("files_writable", "1 while the files that mpp-check and keepalived read can be written."),
 
 		inbox:       d("inbox_length", "Inputs that wait for the deciding loop."),
 		subscribers: d("event_streams", "Clients that follow the events."),

@@ -129,6 +129,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(out, c.d.ready, truth(v.Ready))
 	gauge(out, c.d.configOK, truth(v.ConfigError == ""))
 	gauge(out, c.d.journalOK, truth(v.JournalError == ""))
+	gauge(out, c.d.filesOK, truth(v.FilesError == ""))
 	for i := range v.Pools {
 		c.pool(out, &v.Pools[i], now)
 	}
