@@ -10,7 +10,7 @@ TEST_FLAGS  ?=
 GOFUMPT_VERSION  := v0.12.0
 GOLANGCI_VERSION := v2.15.0
 
-.PHONY: help build test check lint race fuzz bench demo demo-down deps install docs man clean
+.PHONY: help build test check lint race fuzz bench demo demo-down deps demo-deps install docs man clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,8 +22,11 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './.too
 $(BIN)/%: $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $@ ./cmd/$*
 
-deps: ## install what tests and demo need from Debian (root), or say what is missing
-	@packaging/deps.sh
+deps: ## install what the tests need from Debian (root), or say what is missing
+	@packaging/deps.sh all
+
+demo-deps:
+	@packaging/deps.sh demo
 
 test: deps build ## all tests, real servers included
 	$(GO) test $(TEST_FLAGS) -timeout 20m ./...
@@ -49,7 +52,7 @@ check: lint race fuzz test ## what CI runs: lint, race, fuzz seconds, tests
 bench: deps build ## the benchmarks of docs/benchmarks.md
 	@packaging/bench.sh
 
-demo: deps build ## a real replicated pool on this machine, watched by MPP; ends with Ctrl-C
+demo: demo-deps build ## a real replicated pool on this machine, watched by MPP; ends with Ctrl-C
 	@$(BIN)/mpp demo up
 
 demo-down: build ## clean up a demo that was left behind

@@ -1,27 +1,31 @@
 #!/usr/bin/env bash
-# Installs what the demo and the tests need from Debian: the MariaDB server (without its
-# service) and the balancers that the tests plug into. Without root or apt it says what is
-# missing; a server of your own is taken from PATH or MPP_SERVER_DIR.
+# deps.sh [all|demo]: installs what the tests (all) or the demo need from Debian: the MariaDB
+# server without its service and, for the tests, the balancers that they plug into. Without
+# root or apt it says what is missing. A server of your own, on PATH or in MPP_SERVER_DIR, is
+# used as it is: then no other one is installed beside it, and no package is ever removed.
 set -euo pipefail
 
-declare -A package=(
-  [mariadbd]=mariadb-server-core
-  [mariadb]=mariadb-client-core
-  [haproxy]=haproxy
-  [keepalived]=keepalived
-  [ip]=iproute2
-)
+server=(mariadbd:mariadb-server-core mariadb:mariadb-client-core) # program:package
+balancers=(haproxy:haproxy keepalived:keepalived)
 export PATH=$PATH:/usr/sbin:/sbin
 
+case ${1:-all} in
+  all) wanted=("${balancers[@]}" ip:iproute2) ;;
+  demo) wanted=() ;;
+  *) echo "usage: deps.sh [all|demo]" >&2 && exit 2 ;;
+esac
+own_server() { [[ -n ${MPP_SERVER_DIR:-} ]] || command -v mysqld >/dev/null; }
+own_server || wanted+=("${server[@]}")
+
 missing=()
-for program in "${!package[@]}"; do
-  command -v "$program" >/dev/null || missing+=("${package[$program]}")
+for each in "${wanted[@]}"; do
+  command -v "${each%%:*}" >/dev/null || missing+=("${each#*:}")
 done
 ((${#missing[@]})) || exit 0
 
 if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
   echo "deps: not installed: ${missing[*]} (as root on Debian: apt-get install --no-install-recommends ${missing[*]})" >&2
-  command -v mariadbd >/dev/null || command -v mysqld >/dev/null || [[ -n ${MPP_SERVER_DIR:-} ]] ||
+  own_server || command -v mariadbd >/dev/null ||
     echo "deps: no database server on PATH; set MPP_SERVER_DIR to the folder of one" >&2
   exit 0
 fi
@@ -34,8 +38,24 @@ if [[ ! -e $policy ]]; then
   chmod 755 "$policy"
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null 2>&1 || {
+# --no-remove: apt would take away somebody's MySQL for ours. Then it must fail instead, and a
+# server is fetched into the cache by those who need one.
+install=(apt-get install -y -qq --no-install-recommends --no-remove "${missing[@]}")
+if ! "${install[@]}" >/dev/null 2>&1; then
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-}
+  "${install[@]}" >/dev/null || {
+    echo "deps: not installed: ${missing[*]} (apt's reason is above); going on without" >&2
+    exit 0
+  }
+fi
 echo "deps: installed ${missing[*]}"
+
+# Nor must a service that came with them start at the next boot: nobody asked for one.
+for name in "${missing[@]}"; do
+  [[ $name == haproxy || $name == keepalived ]] || continue
+  if command -v systemctl >/dev/null; then
+    systemctl --quiet disable "$name.service" >/dev/null 2>&1 || true
+  elif command -v deb-systemd-helper >/dev/null; then
+    deb-systemd-helper disable "$name.service" >/dev/null 2>&1 || true
+  fi
+done
