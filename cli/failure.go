@@ -70,7 +70,7 @@ func (e *env) judge(err error) *failure {
 		return f
 	}
 	if errors.As(err, &said) {
-		return &failure{code: codeOf(said), text: said.Text, hint: said.Hint}
+		return &failure{code: codeOf(said), text: said.Text, hint: hintOf(said)}
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -89,9 +89,19 @@ func (e *env) judge(err error) *failure {
 	}
 }
 
+// hintOf is the daemon's hint, for people who type commands instead of HTTP headers.
+func hintOf(said *client.Refusal) string {
+	if said.Status == http.StatusUnauthorized && strings.Contains(said.Text, "need the token") {
+		return "give --token-file FILE or set MPP_TOKEN_FILE"
+	}
+	return said.Hint
+}
+
 // codeOf sorts what the daemon said into the exit codes.
 func codeOf(said *client.Refusal) int {
 	switch {
+	case strings.Contains(said.Text, "is not mppd's API"): // whatever it meant by its status
+		return ExitTrouble
 	case errors.Is(said, client.ErrDenied), errors.Is(said, client.ErrUnreachable), errors.Is(said, context.DeadlineExceeded):
 		return ExitUnreachable
 	case errors.Is(said, client.ErrNotFound):
@@ -109,6 +119,9 @@ func (e *env) unreachable(err error) *failure {
 	f := &failure{code: ExitUnreachable, text: err.Error()}
 	var cause syscall.Errno
 	if !errors.As(err, &cause) {
+		if strings.Contains(f.text, "malformed HTTP") || strings.Contains(f.text, "malformed MIME") {
+			f.code, f.hint = ExitTrouble, "something else than mppd listens there"
+		}
 		return f
 	}
 	f.text = fmt.Sprintf("cannot reach mppd at %s: %s", target, cause)

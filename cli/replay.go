@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,10 @@ type replayFlags struct {
 	verify             bool
 }
 
+// recordTimeout bounds the reading of what the daemon kept unless --timeout does: 15 minutes
+// of thousands of nodes are many megabytes.
+const recordTimeout = time.Minute
+
 func newReplay(e *env) *cobra.Command {
 	var f replayFlags
 	cmd := &cobra.Command{
@@ -38,18 +43,23 @@ func newReplay(e *env) *cobra.Command {
 decide as JSON lines. What it plays is
 
   a file of histories, one JSON object a line (docs/replay.md): prints each cycle's states;
-  a recording that --save made, or a journal folder: prints each event;
+  a recording that --save made, or a journal folder (mppd's state_dir): prints each event;
   --from TIME: what the running daemon kept since then, such as --from "10m ago".
 
 --config plays it under the rules of another configuration: what would MPP have done? A
-recording in a file needs it, for it holds the polls and not the rules. --verify prints
-nothing: it compares with what a history expects, or with the states that the daemon had,
-and exits 1 at the first difference, saying where.`,
+recording in a file and a journal need it, for they hold the polls and not the rules.
+--verify prints nothing: it compares with what a history expects, or with the states that the
+daemon had. Exit code 1: a difference, said with its place; nothing to play, or to compare.`,
 		Example: `  mpp replay --from "10m ago"
   mpp replay --from 02:55 --save incident.jsonl
   mpp replay --config calmer.toml incident.jsonl
   mpp replay --verify histories/*.jsonl`,
-		RunE: func(cmd *cobra.Command, args []string) error { return e.replay(cmd.Context(), f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("timeout") {
+				e.timeout = recordTimeout
+			}
+			return e.replay(cmd.Context(), f, args)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.from, "from", "", "play what the daemon kept since `TIME`: 10m ago, 02:55, or in full")
@@ -99,7 +109,7 @@ func (e *env) replayDaemon(ctx context.Context, f replayFlags, rules *config.Con
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(e.timeout, time.Minute))
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	view, err := c.View(ctx)
 	if err != nil {
@@ -110,8 +120,12 @@ func (e *env) replayDaemon(ctx context.Context, f replayFlags, rules *config.Con
 		return err
 	}
 	defer recording.Close()
+	kept, err := e.keptSince(recording, from, view.Started)
+	if err != nil {
+		return err
+	}
 	if f.save != "" {
-		return e.saveRecording(f.save, recording)
+		return e.saveRecording(f.save, kept)
 	}
 	policies := map[string]pool.Policy{}
 	for i := range view.Pools {
@@ -120,7 +134,29 @@ func (e *env) replayDaemon(ctx context.Context, f replayFlags, rules *config.Con
 	if rules != nil {
 		policies = policiesOf(rules)
 	}
-	return e.playRecording(journal.NewDecoder(recording), policies, e.replayOptions("the daemon's recording", f))
+	return e.playRecording(journal.NewDecoder(kept), policies, e.replayOptions("the daemon's recording", f))
+}
+
+// startLimit is how soon after its start mppd has begun to keep polls.
+const startLimit = 10 * time.Second
+
+// keptSince says on stderr when a recording begins later than was asked for. It returns the
+// recording from its begin.
+func (e *env) keptSince(recording io.Reader, from, started time.Time) (io.Reader, error) {
+	in := bufio.NewReader(recording)
+	head, err := in.ReadBytes('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read the daemon's recording: %w", err)
+	}
+	var line journal.Line
+	if json.Unmarshal(head, &line) == nil && line.Mark != nil && line.Mark.At.After(from) {
+		why := "older ones are dropped: journal.history"
+		if line.Mark.At.Sub(started) < startLimit {
+			why = "it was started then"
+		}
+		fmt.Fprintf(e.sys.Err, "mpp: mppd keeps polls since %s only (%s)\n", e.moment(line.Mark.At), why)
+	}
+	return io.MultiReader(bytes.NewReader(head), in), nil
 }
 
 // saveRecording writes a recording to a file that is not there yet.
@@ -211,6 +247,9 @@ func (e *env) playHistories(in io.Reader, o replay.Options, rules *config.Config
 	if err != nil {
 		return differs(err)
 	}
+	if count == 0 {
+		return nothingToPlay(o)
+	}
 	if o.Verify {
 		return e.print(fmt.Sprintf("%s: histories as expected: %d\n", clean(o.Name), count))
 	}
@@ -243,14 +282,31 @@ func (e *env) playRecording(lines replay.Lines, policies map[string]pool.Policy,
 	for _, name := range slices.Sorted(maps.Keys(s.Unknown)) {
 		fmt.Fprintf(e.sys.Err, "mpp: %s: pool %s is left out: the configuration does not have it\n", clean(o.Name), clean(name))
 	}
-	if !o.Verify {
+	switch {
+	case s.Inputs == 0:
+		return nothingToPlay(o)
+	case !o.Verify:
 		return nil
+	case s.Compared == 0:
+		return &failure{
+			code: ExitNotOK, text: o.Name + ": nothing was compared: it holds no states that the daemon noted after the first poll",
+			hint: "mppd notes them about once a minute: ask again later, or from earlier on",
+		}
 	}
-	summary, err := json.Marshal(map[string]any{"inputs": s.Inputs, "events": s.Events, "compared": max(s.Marks-1, 0)})
+	summary, err := json.Marshal(map[string]any{"inputs": s.Inputs, "events": s.Events, "compared": s.Compared})
 	if err != nil {
 		return fmt.Errorf("encode summary: %w", err)
 	}
 	return e.print(fmt.Sprintf("%s: as the daemon decided: %s\n", clean(o.Name), summary))
+}
+
+// nothingToPlay is the answer to an input without a poll, or without one of a configured pool.
+func nothingToPlay(o replay.Options) error {
+	text := "nothing to play in " + o.Name
+	if o.Verify {
+		text += ": nothing was compared"
+	}
+	return &failure{code: ExitNotOK, text: text}
 }
 
 // differs gives a difference its exit code.

@@ -128,7 +128,8 @@ func TestTokenIsNeededOverTCPToChangeAnything(t *testing.T) {
 	if got := realStage(t, nil).run("mpp status --url " + url); !strings.Contains(got, "FAIL (OFFLINE)") {
 		t.Error(got)
 	}
-	if got := realStage(t, nil).run("mpp recover db1 --url " + url); !strings.Contains(got, "[exit code 3]") {
+	if got := realStage(t, nil).run("mpp recover db1 --url " + url); !strings.Contains(got, "[exit code 3]") ||
+		!strings.Contains(got, "need the token\n  give --token-file FILE or set MPP_TOKEN_FILE") {
 		t.Error(got)
 	}
 	if got := realStage(t, nil).run("mpp recover db1 --url " + url + " --token-file " + name); !strings.Contains(got, "FAIL -> UNKNOWN") {
@@ -224,5 +225,33 @@ func TestDaemonThatIsNotThereIsNamedOverTheRealClient(t *testing.T) {
 	}
 	if got := realStage(t, nil).run("mpp status --url ftp://x"); !strings.Contains(got, "[exit code 2]") {
 		t.Error(got)
+	}
+}
+
+func TestWhatIsNotMppdIsNotTakenForADaemonThatRefuses(t *testing.T) {
+	for said, want := range map[string]string{
+		"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n": "is not mppd's API: it answered 404 Not Found",
+		"5.5.5-10.11.14-MariaDB\r\n\r\n":                      "something else than mppd listens there",
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = io.WriteString(c, said)
+				_ = c.Close()
+			}
+		}()
+		got := realStage(t, nil).run("mpp status --url http://" + l.Addr().String())
+		if !strings.Contains(got, want) || !strings.Contains(got, "[exit code 5]") {
+			t.Errorf("%q: %s", said, got)
+		}
 	}
 }

@@ -21,9 +21,11 @@ type Lines interface {
 type Summary struct {
 	// From and To are the times of the first and last input.
 	From, To time.Time
-	// Inputs, Events and Marks count what was read, what the rules told, and the places
-	// where the result was compared with what the daemon knew then.
+	// Inputs, Events and Marks count what was played, what the rules told, and the places
+	// where the recording holds what the daemon knew then.
 	Inputs, Events, Marks int
+	// Compared counts the marks of which at least one pool was compared; only Verify does.
+	Compared int
 	// Damage repeats what a journal could not give.
 	Damage []string
 	// Unknown are pools of the recording for which there is no policy; they are left out.
@@ -54,14 +56,16 @@ type player struct {
 	policies map[string]pool.Policy
 	options  Options
 	arbiters map[string]*pool.Arbiter
-	summary  Summary
+	// whole says that nothing is missing since the last mark.
+	whole   bool
+	summary Summary
 }
 
 func (p *player) play(line journal.Line) error {
 	switch {
 	case line.Damage != "":
 		p.summary.Damage = append(p.summary.Damage, line.Damage)
-		p.arbiters = map[string]*pool.Arbiter{} // the next mark begins anew
+		p.arbiters, p.whole = map[string]*pool.Arbiter{}, false // the next mark begins anew
 		return nil
 	case line.Mark != nil:
 		return p.mark(line.Mark)
@@ -75,6 +79,8 @@ func (p *player) play(line journal.Line) error {
 // mark begins pools that are not there yet, and compares those that are.
 func (p *player) mark(m *journal.Mark) error {
 	p.summary.Marks++
+	p.whole = true
+	compared := false
 	for _, memory := range m.Pools {
 		policy, known := p.policies[memory.Name]
 		if !known {
@@ -92,6 +98,10 @@ func (p *player) mark(m *journal.Mark) error {
 		if err := p.compare(m.At, a.Memory(), memory); err != nil {
 			return err
 		}
+		compared = true
+	}
+	if compared {
+		p.summary.Compared++
 	}
 	return nil
 }
@@ -111,12 +121,28 @@ func (p *player) compare(at time.Time, got, want mpp.PoolMemory) error {
 	return nil
 }
 
+// arbiter returns the arbiter of a pool, nil when there is nothing to play it with. A pool
+// that the last mark lacks was added after it: it began with nothing known, as it does here.
+func (p *player) arbiter(name string) *pool.Arbiter {
+	if a := p.arbiters[name]; a != nil {
+		return a
+	}
+	policy, known := p.policies[name]
+	if !known {
+		p.summary.Unknown[name] = true
+		return nil
+	}
+	if !p.whole {
+		return nil
+	}
+	a := pool.New(policy, mpp.PoolMemory{})
+	p.arbiters[name] = a
+	return a
+}
+
 func (p *player) input(in *mpp.Input) error {
-	a := p.arbiters[in.Pool]
+	a := p.arbiter(in.Pool)
 	if a == nil {
-		if _, known := p.policies[in.Pool]; !known {
-			p.summary.Unknown[in.Pool] = true
-		}
 		return nil
 	}
 	if p.summary.Inputs == 0 {

@@ -58,7 +58,7 @@ func record() *tape {
 
 func TestARecordingComesOutAsTheDaemonDecided(t *testing.T) {
 	s, err := Recording(record(), map[string]pool.Policy{"p": twoNodes()}, Options{Name: "r", Verify: true})
-	if err != nil || s.Inputs != 11 || s.Marks != 2 || s.Events == 0 {
+	if err != nil || s.Inputs != 11 || s.Marks != 2 || s.Compared != 1 || s.Events == 0 {
 		t.Errorf("%v, %+v", err, s)
 	}
 }
@@ -82,6 +82,24 @@ func TestAnotherPolicyShowsWhatItWouldHaveDone(t *testing.T) {
 func TestARecordingOfAnUnknownPoolIsNamed(t *testing.T) {
 	s, err := Recording(record(), map[string]pool.Policy{}, Options{Name: "r", Out: io.Discard})
 	if err != nil || !s.Unknown["p"] || s.Inputs != 0 {
+		t.Errorf("%v, %+v", err, s)
+	}
+}
+
+func TestAPoolThatTheFirstMarkLacksBeginsWithNothingKnown(t *testing.T) {
+	tape := record()
+	tape.lines[0].Mark.Pools = nil // as in the journal of a daemon's first start
+	s, err := Recording(tape, map[string]pool.Policy{"p": twoNodes()}, Options{Name: "r", Verify: true})
+	if err != nil || s.Inputs != 11 || s.Compared != 1 {
+		t.Errorf("%v, %+v", err, s)
+	}
+}
+
+func TestNothingIsPlayedBetweenDamageAndTheNextMark(t *testing.T) {
+	tape := record()
+	tape.lines = append([]journal.Line{tape.lines[0], {Damage: "record 2 is missing"}}, tape.lines[2:]...)
+	s, err := Recording(tape, map[string]pool.Policy{"p": twoNodes()}, Options{Name: "r", Verify: true})
+	if err != nil || s.Inputs != 0 || s.Compared != 0 || len(s.Damage) != 1 {
 		t.Errorf("%v, %+v", err, s)
 	}
 }
