@@ -50,6 +50,11 @@ func TestADeadPrimaryIsReplacedAndComesBackByRecover(t *testing.T) {
 	if result := r.do(mpp.Command{Verb: mpp.VerbRecover, Node: primary.Address()}); !result.Done {
 		t.Fatalf("recover: %+v", result)
 	}
+	r.polls(3)
+	r.states("STANDBY ACTIVE STANDBY") // it is the replica of nothing: what was written since is not there
+	if err := r.pool.Repoint(t.Context(), primary, r.pool.Servers[1]); err != nil {
+		t.Fatal(err)
+	}
 	r.states("ACTIVE STANDBY STANDBY")
 	walk := ""
 	for _, e := range r.events() {
