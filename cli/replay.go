@@ -134,7 +134,7 @@ func (e *env) replayDaemon(ctx context.Context, f replayFlags, rules *config.Con
 	if rules != nil {
 		policies = policiesOf(rules)
 	}
-	return e.playRecording(journal.NewDecoder(kept), policies, e.replayOptions("the daemon's recording", f))
+	return e.playRecording(journal.NewDecoder(kept), policies, e.replayOptions("the daemon's recording", f), notesAreRegular)
 }
 
 // startLimit is how soon after its start mppd has begun to keep polls.
@@ -197,7 +197,7 @@ func (e *env) replayFile(name string, f replayFlags, rules *config.Config) error
 		}
 		next, stop := iter.Pull2(journal.Lines(name, journal.Query{}))
 		defer stop()
-		return e.playRecording(pulled{next}, policiesOf(rules), o)
+		return e.playRecording(pulled{next}, policiesOf(rules), o, "a journal's are its snapshots, which are rare; a recording of --save has one a minute")
 	}
 	file, err := os.Open(name)
 	if err != nil {
@@ -211,7 +211,7 @@ func (e *env) replayFile(name string, f replayFlags, rules *config.Config) error
 	if rules == nil {
 		return needsRules(name)
 	}
-	return e.playRecording(journal.NewDecoder(in), policiesOf(rules), o)
+	return e.playRecording(journal.NewDecoder(in), policiesOf(rules), o, notesAreRegular)
 }
 
 func needsRules(name string) error {
@@ -271,7 +271,11 @@ func underRules(p pool.Policy, rules *config.Config) (pool.Policy, error) {
 	return wanted, nil
 }
 
-func (e *env) playRecording(lines replay.Lines, policies map[string]pool.Policy, o replay.Options) error {
+// notesAreRegular says when a recording holds states to compare with.
+const notesAreRegular = "mppd notes them about once a minute: ask again later, or from earlier on"
+
+// playRecording plays a recording; notes says where the states are that it is compared with.
+func (e *env) playRecording(lines replay.Lines, policies map[string]pool.Policy, o replay.Options, notes string) error {
 	s, err := replay.Recording(lines, policies, o)
 	if err != nil {
 		return differs(err)
@@ -290,7 +294,7 @@ func (e *env) playRecording(lines replay.Lines, policies map[string]pool.Policy,
 	case s.Compared == 0:
 		return &failure{
 			code: ExitNotOK, text: o.Name + ": nothing was compared: it holds no states that the daemon noted after the first poll",
-			hint: "mppd notes them about once a minute: ask again later, or from earlier on",
+			hint: notes,
 		}
 	}
 	summary, err := json.Marshal(map[string]any{"inputs": s.Inputs, "events": s.Events, "compared": s.Compared})
