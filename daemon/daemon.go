@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -99,9 +100,15 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 		views:   newViewStore(mpp.View{Version: mpp.Version, Started: now, At: now, Config: d.path}),
 		unready: map[string]bool{}, alive: func(time.Time) {}, note: d.logEvent, lease: d.lease.Check,
 	}
+	remembered := maps.Clone(restored.Pools)
 	for _, p := range c.Pools {
-		memory := restored.Pools[p.Name]
+		memory, known := restored.Pools[p.Name]
 		delete(restored.Pools, p.Name)
+		if !known {
+			var from []string
+			memory, from = inherit(p, remembered)
+			l.adopt(now, memory, from)
+		}
 		l.forget(now, p, memory)
 		l.holdDamaged(now, p, &memory, restored)
 		l.arbiters[p.Name] = pool.New(policy.Of(p), memory)
@@ -112,6 +119,9 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 	}
 	l.journalStats.Store(&journal.Stats{})
 	l.tellRestored(now, restored)
+	for _, memory := range restored.Pools {
+		l.leave(now, memory, addresses(c))
+	}
 	return l
 }
 
@@ -190,8 +200,7 @@ func activeNodes(m mpp.PoolMemory) []string {
 	return found
 }
 
-// tellRestored says what the journal gave back, and journals that pools are gone which are no
-// longer configured.
+// tellRestored says what the journal gave back.
 func (l *loop) tellRestored(now time.Time, r journal.Restored) {
 	text := "started with the states of the last run"
 	severity := mpp.Info
@@ -213,10 +222,6 @@ func (l *loop) tellRestored(now time.Time, r journal.Restored) {
 			At: now, Kind: mpp.EventDaemon, Severity: mpp.Critical, Rule: "journal", Pool: u.Pool, Node: u.Node,
 			Text: fmt.Sprintf("what was remembered of %s%s may be out of date and is not used: %s", u.Node, ofPool(u), u.Why),
 		})
-	}
-	for name := range r.Pools {
-		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: name, PoolRemoved: true})
-		l.tell(mpp.Event{At: now, Kind: mpp.EventConfig, Severity: mpp.Info, Pool: name, Text: fmt.Sprintf("pool %s is no longer configured; its states are forgotten", name)})
 	}
 	l.batch.sync = true
 }

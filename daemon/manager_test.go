@@ -307,6 +307,54 @@ func TestAReloadAddsRemovesAndChangesWithoutTouchingTheRest(t *testing.T) {
 	})
 }
 
+// TestARenamedPoolKeepsItsStates: FAIL is sticky and ACTIVE is the truth of an address,
+// whatever the pool is called; else the PRIMARY that failed would take the role back.
+func TestARenamedPoolKeepsItsStates(t *testing.T) {
+	r := newRig(t, nil)
+	r.start()
+	r.states("ACTIVE STANDBY STANDBY")
+	primary := r.pool.Servers[0]
+	if err := primary.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	r.states("FAIL/OFFLINE ACTIVE STANDBY")
+	if err := primary.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rename := func(from, to string) {
+		t.Helper()
+		text, err := os.ReadFile(r.configFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = bytes.Replace(text, []byte(`name = "`+from+`"`), []byte(`name = "`+to+`"`), 1)
+		if err := os.WriteFile(r.configFile(), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	named := func(name string) {
+		t.Helper()
+		r.eventually("pool "+name+", polled", func(v *mpp.View) error {
+			if !v.Ready || v.Pools[0].Name != name || v.Pools[0].Nodes[0].Errors != 0 {
+				return fmt.Errorf("ready %v, pool %s, %+v", v.Ready, v.Pools[0].Name, v.Pools[0].Nodes[0])
+			}
+			return nil
+		})
+		r.polls(3)
+		r.states("FAIL/OFFLINE ACTIVE STANDBY")
+	}
+	rename("p", "q")
+	r.signal(syscall.SIGHUP)
+	named("q")
+	rename("q", "s")
+	r.kill()
+	r.start()
+	named("s")
+	r.kill()
+	r.start() // from what was journalled under the new name
+	named("s")
+}
+
 // sessions lists the connection ids of MPP's account on server i that are older than a
 // login: its lasting connection.
 func (r *rig) sessions(i int) string {

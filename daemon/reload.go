@@ -65,6 +65,10 @@ const needsRestart = "(needs a restart)"
 // removed; their nodes keep what is known of them.
 func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
 	gone := maps.Clone(l.arbiters)
+	remembered := map[string]mpp.PoolMemory{}
+	for name, a := range l.arbiters {
+		remembered[name] = a.Memory()
+	}
 	l.order = l.order[:0:0]
 	for _, p := range is.Pools {
 		l.order = append(l.order, p.Name)
@@ -73,11 +77,13 @@ func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
 			l.change(now, a, p)
 			continue
 		}
-		l.arbiters[p.Name] = pool.New(policy.Of(p), mpp.PoolMemory{})
+		memory, from := inherit(p, remembered)
+		l.adopt(now, memory, from)
+		l.arbiters[p.Name] = pool.New(policy.Of(p), memory)
 	}
 	for name := range gone {
 		delete(l.arbiters, name)
-		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: name, PoolRemoved: true})
+		l.leave(now, remembered[name], addresses(is))
 	}
 	for _, line := range config.Diff(was, is) {
 		severity := mpp.Info
@@ -97,13 +103,19 @@ func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
 // keepWaitingFor takes off the list of nodes to be polled first what is configured nowhere; a
 // node that moved to another pool stays on it.
 func (l *loop) keepWaitingFor(c *config.Config) {
-	configured := map[string]bool{}
+	configured := addresses(c)
+	maps.DeleteFunc(l.unready, func(address string, _ bool) bool { return !configured[address] })
+}
+
+// addresses are those of all configured nodes.
+func addresses(c *config.Config) map[string]bool {
+	all := map[string]bool{}
 	for _, p := range c.Pools {
 		for _, n := range p.Nodes {
-			configured[n.Address] = true
+			all[n.Address] = true
 		}
 	}
-	maps.DeleteFunc(l.unready, func(address string, _ bool) bool { return !configured[address] })
+	return all
 }
 
 // change gives a pool its new policy and journals which nodes are gone.
