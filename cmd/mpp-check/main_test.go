@@ -91,6 +91,7 @@ func (h host) write(age time.Duration, change func(v *mpp.View)) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	defer w.Stop()
 	at := statefile.Now()
 	v := publishtest.View(at.Now.Add(-age))
 	change(v)

@@ -274,6 +274,7 @@ func TestHAProxyFollowsTheWriterByProgram(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer w.Stop()
 		if err := w.Write(s.view.Load(), statefile.Now()); err != nil {
 			t.Fatal(err)
 		}

@@ -100,7 +100,7 @@ func (w *Writer) forget(seen map[string]bool) error {
 	if w.swept {
 		return nil
 	}
-	err := w.sweep(func(name string) bool {
+	err := w.sweep(func(name string) bool { // of the names with the suffix only: the lock stays
 		pool, isState := strings.CutSuffix(name, format.Suffix)
 		return isState && !seen[pool]
 	})

@@ -2,10 +2,14 @@
 // pool, and an index of all nodes, in a folder below run_dir.
 //
 // A Writer belongs to one goroutine of the daemon, which calls Write at every new view and
-// at every tick. It owns the folder: files of pools that are gone are removed. Files are
-// replaced by rename, so that a reader sees a whole file; they are not synced to disk,
+// at every tick. It owns the folder, and holds it against other daemons (package folder): files
+// of pools that are gone are removed. Files are replaced by rename, so that a reader sees a whole file; they are not synced to disk,
 // because after a crash of the host they mean nothing. Write blocks for as long as the file
 // system does: run_dir should be a tmpfs, as /run is.
+//
+// When a file cannot be written (a full disk), the old one stays as long as what it says is not
+// wrong, and grows stale; one that says yes where no is right is removed. A folder that somebody
+// removed is made again.
 //
 // When the daemon stops, the files stay: their data grows stale by itself, so that a restart
 // within stale_after goes unnoticed, and when_stale = "last_known" is kept.
@@ -17,7 +21,6 @@ package statefile
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +30,7 @@ import (
 
 	"mpp"
 	"mpp/publish/answer"
+	"mpp/publish/folder"
 	"mpp/publish/statefile/format"
 )
 
@@ -48,14 +52,20 @@ func Now() Moment {
 // heartbeatMost is the longest time that a file is left as it is.
 const heartbeatMost = time.Second
 
-// Writer keeps the files. New makes one.
+// checkEvery is how often is looked whether somebody has removed the folder or the index.
+const checkEvery = time.Second
+
+// Writer keeps the files. New makes one, Stop gives the folder back.
 type Writer struct {
-	dir   string
-	boot  string
-	pools map[string]*file
-	index []byte // as it was written
-	swept bool   // no file of a pool that is gone is left
-	buf   []byte
+	dir    string
+	hold   *folder.Folder
+	lost   error         // why the folder is not ours, when last looked
+	looked time.Duration // when that was, 0 for never or to look again
+	boot   string
+	pools  map[string]*file
+	index  []byte // as it was written
+	swept  bool   // no file of a pool that is gone is left
+	buf    []byte
 }
 
 // file is what was last written of a pool.
@@ -72,22 +82,32 @@ type polled struct {
 	boot int64
 }
 
-// New prepares the folder "pools" in runDir, which must exist, and removes what was left half
-// written there.
+// New takes the folder "pools" in runDir and removes what was left half written there. When
+// another daemon uses it, the error says so.
 func New(runDir string) (*Writer, error) {
 	boot, err := BootID()
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{dir: filepath.Join(runDir, format.Folder), boot: boot, pools: map[string]*file{}}
-	if err := os.Mkdir(w.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("create folder of state files: %w", err)
+	dir := filepath.Join(runDir, format.Folder)
+	hold, err := folder.Take(dir)
+	if err != nil {
+		return nil, fmt.Errorf("prepare state files: %w", err)
 	}
-	if err := os.Chmod(w.dir, 0o755); err != nil { // whatever the umask: balancers read here
-		return nil, fmt.Errorf("create folder of state files: %w", err)
+	if err := os.Chmod(dir, 0o755); err != nil { // whatever made it: balancers read here
+		hold.Release()
+		return nil, fmt.Errorf("prepare state files: %w", err)
 	}
-	return w, w.sweep(func(name string) bool { return strings.HasPrefix(name, temporary) })
+	w := &Writer{dir: dir, hold: hold, boot: boot, pools: map[string]*file{}}
+	if err := w.sweep(func(name string) bool { return strings.HasPrefix(name, temporary) }); err != nil {
+		hold.Release()
+		return nil, err
+	}
+	return w, nil
 }
+
+// Stop gives the folder back. The files stay.
+func (w *Writer) Stop() { w.hold.Release() }
 
 // BootID returns the kernel's id of this boot.
 func BootID() (string, error) {
@@ -107,6 +127,9 @@ func (w *Writer) Write(view *mpp.View, at Moment) error {
 	if view == nil {
 		return nil
 	}
+	if err := w.check(at); err != nil {
+		return err
+	}
 	var errs []error
 	seen := make(map[string]bool, len(view.Pools))
 	for i := range view.Pools {
@@ -122,7 +145,35 @@ func (w *Writer) Write(view *mpp.View, at Moment) error {
 	if err := w.writeIndex(view); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, w.forget(seen))...)
+	err := errors.Join(append(errs, w.forget(seen))...)
+	if err != nil {
+		w.looked = 0 // perhaps the folder is gone
+	}
+	return err
+}
+
+// check looks now and then whether the folder and the index are still there, and has everything
+// written again when they are not. An error says that nothing may be written.
+func (w *Writer) check(at Moment) error {
+	if w.looked != 0 && at.Boot-w.looked < checkEvery && at.Boot >= w.looked {
+		return w.lost
+	}
+	w.looked = at.Boot
+	fresh, err := w.hold.Renew()
+	if w.lost = err; err != nil {
+		w.lost = fmt.Errorf("write state files: %w", err)
+		return w.lost
+	}
+	if _, err := os.Lstat(filepath.Join(w.dir, format.IndexName)); fresh || err != nil {
+		w.index = nil
+	}
+	if fresh {
+		w.swept = false
+		for _, f := range w.pools {
+			f.at = 0
+		}
+	}
+	return nil
 }
 
 func (w *Writer) writePool(p *mpp.PoolView, at Moment) error {
@@ -147,10 +198,49 @@ func (w *Writer) writePool(p *mpp.PoolView, at Moment) error {
 	}
 	w.buf = f.pool.Append(w.buf[:0])
 	if err := w.replace(name, w.buf); err != nil {
-		return fmt.Errorf("write state of pool %s: %w", p.Name, err)
+		return errors.Join(fmt.Errorf("write state of pool %s: %w", p.Name, err), w.retract(name, &f.pool))
 	}
 	f.at = at.Boot
 	return nil
+}
+
+// retract removes a pool's old file when it says yes where the new one, which could not be
+// written, says no: no file is a no, too. One that is only old grows stale by itself.
+func (w *Writer) retract(name string, next *format.Pool) error {
+	path := filepath.Join(w.dir, name)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil // who asks cannot read it either
+	}
+	old, err := format.ParsePool(data)
+	if err != nil || !promisesMore(old, next) {
+		return nil
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("remove state file that is wrong: %w", err)
+	}
+	return nil
+}
+
+// promisesMore reports whether an old file says yes where the new one says no, or for longer.
+func promisesMore(old, next *format.Pool) bool {
+	if (old.LastKnown && !next.LastKnown) || old.StaleAfter > next.StaleAfter {
+		return true
+	}
+	now := make(map[string]*format.Node, len(next.Nodes))
+	for i := range next.Nodes {
+		now[next.Nodes[i].Address] = &next.Nodes[i]
+	}
+	for i := range old.Nodes {
+		was, is := &old.Nodes[i], now[old.Nodes[i].Address]
+		if is == nil || is.Polled == 0 {
+			is = &format.Node{}
+		}
+		if (was.Writer.Up && !is.Writer.Up) || (was.Reader.Up && !is.Reader.Up) || (was.OK.Up && !is.OK.Up) {
+			return true
+		}
+	}
+	return false
 }
 
 // heartbeat is how long a file may be left as it is: the age that a reader sees is wrong by

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mpp"
+	"mpp/publish/folder"
 	"mpp/publish/publishtest"
 	"mpp/publish/statefile"
 	"mpp/publish/statefile/format"
@@ -32,6 +33,7 @@ func newBench(t *testing.T) bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(w.Stop)
 	boot, err := statefile.BootID()
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +83,9 @@ func (b bench) files() string {
 	}
 	var names []string
 	for _, e := range entries {
-		names = append(names, e.Name())
+		if e.Name() != folder.LockName {
+			names = append(names, e.Name())
+		}
 	}
 	sort.Strings(names)
 	return strings.Join(names, " ")
