@@ -16,6 +16,7 @@ import (
 
 	"mpp"
 	"mpp/publish/balancer"
+	"mpp/publish/folder"
 	"mpp/publish/publishtest"
 )
 
@@ -163,7 +164,7 @@ func tracks(t *testing.T, dir string) map[string]string {
 	}
 	all := map[string]string{}
 	for _, e := range entries {
-		if e.Name() == balancer.OnStop {
+		if strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
@@ -182,6 +183,14 @@ func newTracks(t *testing.T, dir string) *balancer.TrackFiles {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// kill is what a kill -9 does to the hold on the folder: the next daemon can take it.
+func kill(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(dir, folder.LockName)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func write(t *testing.T, f *balancer.TrackFiles, v *mpp.View, now time.Time) {
@@ -281,6 +290,7 @@ func TestTrackFilesOfNodesThatAreGoneAreFaults(t *testing.T) {
 func TestTrackFilesOfAPoolThatIsNotReadyAreLeftAsTheyAre(t *testing.T) {
 	dir, now := t.TempDir(), time.Now()
 	write(t, newTracks(t, dir), publishtest.View(now), now)
+	kill(t, dir)
 	v := publishtest.View(now.Add(-time.Hour)) // what a restart knows before the first polls
 	v.Pools[0].Ready, v.Pools[1].Ready = false, false
 	f := newTracks(t, dir)

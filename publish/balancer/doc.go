@@ -5,7 +5,8 @@
 // connections; every connection ends within a second. It reads nothing but the present view.
 //
 // TrackFiles belongs to one goroutine of the daemon, which calls Write at every new view and
-// at every tick, so that stale data turns the files, too; it owns the files that it wrote.
+// at every tick, so that stale data turns the files, too; it owns the files that it wrote, and
+// holds the folder against other daemons (package folder).
 //
 // Both need a second line of defence, because neither can say anything once the daemon is
 // dead: HAProxy keeps a server as it was when the agent is gone, so that agent-check must
