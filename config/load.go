@@ -91,6 +91,10 @@ func (l *loader) fail(o Origin, f *fault) {
 }
 
 func (l *loader) readAll(path string) {
+	if path == "" { // else it would mean the folder that the program was started in
+		l.fail(Origin{}, faultf("name a file or a folder of *.toml files", "the name of the configuration is empty"))
+		return
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		l.config.Files = []string{path}
@@ -167,7 +171,7 @@ func parse(path, content string) (map[string]any, *mark, *Problem) {
 	const hint = "mend it; the rest of this file was not looked at"
 	m, line := scan(content)
 	if line > 0 {
-		return nil, nil, &Problem{File: path, Line: line, Text: fmt.Sprintf("arrays or inline tables are nested deeper than %d levels", maxDepth), Hint: hint}
+		return nil, nil, &Problem{File: path, Line: line, Text: fmt.Sprintf("arrays, tables or dotted keys are nested deeper than %d levels", maxDepth), Hint: hint}
 	}
 	var raw map[string]any
 	_, err := toml.Decode(content, &raw)

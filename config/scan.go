@@ -68,8 +68,8 @@ type scanner struct {
 	deep  bool
 }
 
-// scan returns the marks of a file. tooDeep is the line on which arrays or inline tables nest
-// deeper than maxDepth, 0 when they do not.
+// scan returns the marks of a file. tooDeep is the line on which arrays, inline tables or
+// dotted keys nest deeper than maxDepth, 0 when they do not.
 func scan(text string) (root *mark, tooDeep int) {
 	s := &scanner{text: strings.TrimPrefix(text, "\ufeff"), line: 1}
 	root = &mark{line: 1}
@@ -206,6 +206,9 @@ func (s *scanner) path() []string {
 			path = append(path, s.text[start:s.at])
 		default:
 			return path
+		}
+		if len(path) > maxDepth {
+			s.deep = true
 		}
 		s.spaces()
 		if s.peek() != '.' {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,7 @@ func (c *Config) Validate() (problems, warnings []Problem) {
 	top := newScope(j, c.at, Origin{File: c.Source})
 	checkRows(top, topRows(), c)
 	c.judgeFolders(top)
+	c.judgeSharedFolders(top)
 	c.judgeAPI(top)
 	if len(c.Pools) == 0 && top.fine("pool") {
 		top.fault("", faultf(`write [[pool]], name = "..." and a [[pool.node]] for each server`, noPools))
@@ -48,6 +50,7 @@ func (c *Config) Validate() (problems, warnings []Problem) {
 		p.judge(s, rows)
 		p.judgeNodes(s, rows, nodes)
 	}
+	c.judgeLabels(j)
 	return tidy(j.problems, c.Files), tidy(j.warnings, c.Files)
 }
 
@@ -145,6 +148,24 @@ func (c *Config) judgeFolders(s scope) {
 			s.fault(path, faultf("let the user that mppd runs as use it", "cannot look at %s: %s", folder, reason(err)))
 		case err == nil && !info.IsDir():
 			s.fault(path, faultf("name a folder", "%s is not a folder", folder))
+		}
+	}
+}
+
+// judgeSharedFolders keeps apart the folders of which each part of the daemon owns one.
+func (c *Config) judgeSharedFolders(s scope) {
+	owned := []struct{ path, folder, what string }{
+		{"state_dir", c.StateDir, "state_dir"},
+		{"run_dir", c.RunDir, "run_dir"},
+		{"run_dir", filepath.Join(c.RunDir, "pools"), "the folder of the state files in run_dir"},
+		{"track_files.dir", c.TrackFiles.Dir, "track_files.dir"},
+	}
+	for i, one := range owned {
+		for _, other := range owned[:i] {
+			if one.folder == "" || other.folder == "" || one.path == other.path || !s.fine(one.path, other.path) || filepath.Clean(one.folder) != filepath.Clean(other.folder) {
+				continue
+			}
+			s.fault(one.path, faultf("give it a folder of its own", "%s is %s already", one.folder, other.what))
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"strings"
 
 	"mpp"
@@ -44,6 +46,48 @@ func (p *Pool) judgeNodes(s scope, rows judgedRows, known map[string]nodeSeen) {
 		names[n.Name] = inner.at("name")
 	}
 	p.judgeTypes(s)
+}
+
+// judgeLabels refuses a label that is the address or host of another node, or the first part of
+// its host name in the same pool: a command to one would reach the other.
+func (c *Config) judgeLabels(j *judge) {
+	owner := map[string]*Node{}
+	for i := range c.Pools {
+		for k := range c.Pools[i].Nodes {
+			n := &c.Pools[i].Nodes[k]
+			for _, name := range calledIn(c.Pools[i].Name, n) {
+				owner[name] = n
+			}
+		}
+	}
+	for i := range c.Pools {
+		p := &c.Pools[i]
+		for k := range p.Nodes {
+			n := &p.Nodes[k]
+			name := strings.ToLower(n.Name)
+			other := cmp.Or(owner[name], owner[p.Name+"/"+name])
+			if name == "" || other == nil || other == n || owner[strings.ToLower(n.Address)] != n {
+				continue
+			}
+			s := newScope(j, n.at, n.pos.or("pool."+p.Name+".node."+n.Address))
+			s.fault("name", faultf("choose another name", "%q is also how node %s is called: a command to one would reach the other", n.Name, other.Address))
+		}
+	}
+}
+
+// calledIn lists what else a node is called: its address and host, and in its pool the first
+// part of its host name.
+func calledIn(pool string, n *Node) []string {
+	address := strings.ToLower(n.Address)
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil
+	}
+	names := []string{address, host}
+	if short, _, more := strings.Cut(host, "."); more && net.ParseIP(host) == nil {
+		names = append(names, pool+"/"+short)
+	}
+	return names
 }
 
 func twiceFault(address, pool string, before nodeSeen) *fault {

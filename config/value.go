@@ -67,6 +67,9 @@ func (d duration) set(raw any) *fault {
 	if !isText {
 		switch raw.(type) {
 		case int64, float64:
+			if strings.HasPrefix(fmt.Sprint(raw), "-") {
+				return faultf(`write a positive number with a unit in quotes, such as "5s"`, "%v is negative", raw)
+			}
 			return faultf(fmt.Sprintf(`write "%vs" for seconds or "%vms" for milliseconds, in quotes`, raw, raw), "%v has no unit", raw)
 		}
 		return faultf(`write a number with a unit in quotes, such as "5s"`, "%s is not a duration", show(raw))
