@@ -154,7 +154,7 @@ func (o *options) set(key, value string) (err error) {
 		}
 	case "--role":
 		if !isRole(value) {
-			return errors.New("unknown role " + short(value) + ": writer, reader or ok")
+			return unknownRole(value)
 		}
 		o.role = value
 	case "--pool":
@@ -204,10 +204,31 @@ func (o *options) takeRole() {
 	}
 }
 
+// noRole tells a role that is no role from one that is missing: with one word more than the
+// caller gives by itself, somebody has written one.
+func (o *options) noRole() error {
+	at, given := 0, 1
+	switch o.as {
+	case ldirectord, haproxy:
+		given = 4
+	case bigIP:
+		at, given = 2, 2
+	default:
+	}
+	if len(o.words) > given {
+		return unknownRole(o.words[at])
+	}
+	return errors.New("the role is missing: writer, reader or ok")
+}
+
+func unknownRole(word string) error {
+	return errors.New("unknown role " + short(word) + ": writer, reader or ok")
+}
+
 // subject takes pool and node from the words that are left.
 func (o *options) subject() error {
 	if o.role == "" && o.as != nagios {
-		return errors.New("the role is missing: writer, reader or ok")
+		return o.noRole()
 	}
 	if o.http != "" && o.as == nagios {
 		return errors.New("the nagios personality reads mppd's state files: run it on mppd's host, by NRPE for example")

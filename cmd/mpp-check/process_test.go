@@ -204,6 +204,28 @@ func TestDeadlineEndsACheckWhoseAnswerNobodyReads(t *testing.T) {
 	}
 }
 
+func TestARoleThatIsNoneIsNamed(t *testing.T) {
+	const unknown, missing = "DOWN started wrongly: unknown role \"bogus\": writer, reader or ok\n", "DOWN started wrongly: the role is missing: writer, reader or ok\n"
+	for args, want := range map[string]string{
+		"bogus 10.0.0.1":     unknown,
+		"bogus db1 10.0.0.1": unknown,
+		"10.0.0.1":           missing,
+		"--as ldirectord bogus 10.0.0.9 3306 10.0.0.1 3306":     unknown,
+		"--as ldirectord 10.0.0.9 3306 10.0.0.1 3306":           missing,
+		"--role bogus 10.0.0.1":                                 unknown,
+		"--as keepalived bogus 10.0.0.1 --run-dir /nonexistent": unknown,
+	} {
+		if got := (host{t: t}).check(strings.Fields(args)...); got.code != 1 || got.stdout != want {
+			t.Errorf("%s: exit %d %q, want %q", args, got.code, got.stdout, want)
+		}
+	}
+	for args, silence := range map[string]bool{"10.0.0.1 3306 bogus": true, "10.0.0.1 3306": true} {
+		if got := (host{t: t}).as("bigip", strings.Fields(args)...); (got.stdout == "") != silence {
+			t.Errorf("bigip %s: %q", args, got.stdout)
+		}
+	}
+}
+
 func TestOverHTTPTheRealAPIAnswers(t *testing.T) {
 	s, err := api.New(api.Options{Source: &publishtest.Source{}, Listen: "127.0.0.1:0"})
 	if err != nil {
