@@ -61,6 +61,9 @@ func wayOut(o order, refused string) string {
 	if strings.Contains(refused, "mpp ") {
 		return ""
 	}
+	if strings.HasSuffix(refused, "is not in maintenance") {
+		return "mpp maintenance lists what is"
+	}
 	return "mpp explain " + o.pool + " shows the evidence and what would change it"
 }
 
@@ -156,7 +159,10 @@ func newRecover(e *env) *cobra.Command {
 		Short: "take a FAIL node back to UNKNOWN, to be judged afresh",
 		Long: `recover takes a node in state FAIL back to UNKNOWN; with its next good poll it becomes
 STANDBY. A node that is still ill becomes FAIL again. With --pool it does so for every FAIL
-node of the pool.` + "\n" + nodeHelp,
+node of the pool.
+
+With --force a node that is well goes the same way, over FAIL (STANDBY -> FAIL -> UNKNOWN):
+whatever gives alarm on events of severity FAIL will do so.` + "\n" + nodeHelp,
 		Example: `  mpp recover db2
   mpp recover --pool shop`,
 		Args: between(0, "node"),

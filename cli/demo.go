@@ -59,14 +59,18 @@ its servers, numbered 1 to 3, from another terminal.`,
 
 func newDeed(e *env, o *demo.Options, deed demo.Deed, short string) *cobra.Command {
 	return &cobra.Command{
-		Use: string(deed) + " N", Short: short, Args: exactly("N"),
+		Use: string(deed) + " N", Short: short, Args: between(0, "N"),
 		Long:      fmt.Sprintf("%s: %s.\nN is its number in the demo, 1 to 3.", deed, short),
 		Example:   fmt.Sprintf("  mpp demo %s 1", deed),
 		ValidArgs: []string{"1", "2", "3"},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			usage := "usage: mpp demo " + string(deed) + " N"
+			if len(args) == 0 {
+				return usagef(usage, "demo %s needs N, a server's number from 1 to %d", deed, demo.Servers)
+			}
 			number, err := strconv.Atoi(args[0])
-			if err != nil {
-				return usagef("usage: mpp demo "+string(deed)+" N", "%q is not a server's number: 1, 2 or 3", args[0])
+			if err != nil || number < 1 || number > demo.Servers {
+				return usagef(usage, "%q is no server's number from 1 to %d", args[0], demo.Servers)
 			}
 			o.Out = e.sys.Out
 			return demo.Do(cmd.Context(), *o, deed, number)

@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mpp"
 )
@@ -125,7 +127,26 @@ func flagError(cmd *cobra.Command, err error) error {
 			hint = "did you mean " + near + "?"
 		}
 	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		flag := invalid.GetFlag()
+		text = fmt.Sprintf("--%s: %q is %s", flag.Name, invalid.GetValue(), notA(flag))
+	}
 	return usagef(hint, "%s", text)
+}
+
+// notA says what a value is not that a flag does not take.
+func notA(flag *pflag.Flag) string {
+	switch flag.Value.Type() {
+	case "int":
+		return "no number"
+	case "duration":
+		return "no duration, such as 10s or 1m"
+	case "bool":
+		return "neither true nor false"
+	default:
+		return "no " + flag.Value.Type()
+	}
 }
 
 // group makes a command one that only holds others: without an argument it prints its help,

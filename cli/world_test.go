@@ -82,6 +82,8 @@ type world struct {
 	seq    uint64
 	events []mpp.Event
 	inputs []mpp.Input
+	// edits are the events of the next reload.
+	edits []mpp.Event
 	// spoil changes the view before it is shown.
 	spoil func(*mpp.View)
 }
@@ -173,7 +175,7 @@ func (w *world) client() *fake {
 			}
 			return nil, client.ErrNotFound
 		},
-		reload: func() error { return nil },
+		reload: func() error { w.events = append(w.events, w.edits...); return nil },
 	}
 }
 
@@ -363,6 +365,15 @@ func hostile() *world {
 	return w
 }
 
+// edited is healthy with a configuration that was changed since it was read.
+func edited() *world {
+	w := healthy()
+	for i, text := range []string{`pool.shop.interval: 1s -> 2s`, `log.level: "info" -> "debug" (needs a restart)`} {
+		w.edits = append(w.edits, mpp.Event{Seq: w.seq + uint64(i) + 1, At: w.now, Kind: mpp.EventConfig, Rule: "reload", Text: text})
+	}
+	return w
+}
+
 // starting is a daemon that has just been started.
 func starting() *world {
 	w := &world{now: moment()}
@@ -377,7 +388,7 @@ func dialler(t *testing.T, name string) func(Target) (Client, error) {
 	t.Helper()
 	worlds := map[string]func() *world{
 		"healthy": healthy, "failover": failover, "mended": mended, "stuck": stuck,
-		"hostile": hostile, "starting": starting, "empty": func() *world { return &world{now: moment()} },
+		"hostile": hostile, "edited": edited, "starting": starting, "empty": func() *world { return &world{now: moment()} },
 	}
 	if make, known := worlds[name]; known {
 		c := make().client()

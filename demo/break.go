@@ -8,6 +8,9 @@ import (
 	"mpp/sandbox"
 )
 
+// Servers is how many servers the demo has; they are numbered from 1.
+const Servers = 3
+
 // Deed is something to do to a server of the demo.
 type Deed string
 
@@ -21,7 +24,7 @@ const (
 	StartSQL Deed = "start-sql" // start replication
 )
 
-// Do does a deed to server number (1 to 3) of the demo that is up.
+// Do does a deed to server number (1 to Servers) of the demo that is up.
 func Do(ctx context.Context, o Options, deed Deed, number int) error {
 	o, err := o.filled()
 	if err != nil {
@@ -29,7 +32,7 @@ func Do(ctx context.Context, o Options, deed Deed, number int) error {
 	}
 	pool, err := sandbox.OpenPool(o.servers())
 	if err != nil {
-		return fmt.Errorf("open the demo's pool: %w (is the demo up? make demo)", err)
+		return fmt.Errorf("open the demo's pool: %w (is the demo up? %s)", err, o.howToStart())
 	}
 	if number < 1 || number > len(pool.Servers) {
 		return fmt.Errorf("the demo has servers 1 to %d, not %d", len(pool.Servers), number)
@@ -56,6 +59,13 @@ func Do(ctx context.Context, o Options, deed Deed, number int) error {
 	}
 	fmt.Fprintf(o.Out, "%s server %d (%s): done\n", deed, number, s.Address())
 	return nil
+}
+
+func (o Options) howToStart() string {
+	if o.elsewhere {
+		return o.command("up")
+	}
+	return "make demo"
 }
 
 // startAgain starts a server and makes it a replica of the node that is ACTIVE now, if that

@@ -18,6 +18,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,6 +30,8 @@ import (
 type Options struct {
 	// Dir is the demo's folder; empty means mpp-demo-UID in the temporary folder.
 	Dir string
+	// elsewhere says that Dir was given: then the commands that people type need it, too.
+	elsewhere bool
 	// Mppd is the daemon's program; empty means mppd beside the running program.
 	Mppd string
 	// Mpp is what the demo tells people to type; empty means the running program.
@@ -44,6 +47,7 @@ func (o Options) filled() (Options, error) {
 	if err != nil {
 		return o, fmt.Errorf("find own program: %w", err)
 	}
+	o.elsewhere = o.elsewhere || o.Dir != ""
 	if o.Dir == "" {
 		o.Dir = filepath.Join(os.TempDir(), fmt.Sprintf("mpp-demo-%d", os.Getuid()))
 	}
@@ -54,6 +58,14 @@ func (o Options) filled() (Options, error) {
 		o.Mpp = self
 	}
 	return o, nil
+}
+
+// command is a command of the demo, as people type it.
+func (o Options) command(deed string) string {
+	if o.elsewhere {
+		return "mpp demo --dir " + o.Dir + " " + deed
+	}
+	return "mpp demo " + deed
 }
 
 func (o Options) servers() string  { return filepath.Join(o.Dir, "servers") }
@@ -75,7 +87,11 @@ func Up(ctx context.Context, o Options) error {
 	}
 	if err := os.Mkdir(o.Dir, 0o700); err != nil {
 		if errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("%s is there: a demo runs, or one was killed; remove it with: make demo-down", o.Dir)
+			remove := "make demo-down"
+			if o.elsewhere {
+				remove = o.command("down")
+			}
+			return fmt.Errorf("%s is there: a demo runs, or one was killed; remove it with: %s", o.Dir, remove)
 		}
 		return fmt.Errorf("make the demo's folder: %w", err)
 	}
@@ -140,7 +156,7 @@ func (d *demo) start(ctx context.Context) error {
 // addresses are easy to read and to type; a port that is taken is replaced by a free one.
 func addresses(ctx context.Context) []string {
 	var all []string
-	for i := 1; i <= 3; i++ {
+	for i := 1; i <= Servers; i++ {
 		host := fmt.Sprintf("127.0.0.%d", 10+i)
 		address := net.JoinHostPort(host, "13306")
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
@@ -174,30 +190,54 @@ func (d *demo) writeConfig() error {
 	return nil
 }
 
+// hint is something to type, and what it shows.
+type hint struct{ command, shows string }
+
+func (d *demo) hints() [][]hint {
+	first := d.pool.Servers[0].Address()
+	return [][]hint{
+		{
+			{"mpp status --watch", "PRIMARY ACTIVE, two STANDBY"},
+			{"mpp explain demo", "why, and what would happen if the ACTIVE node died"},
+			{"mpp check " + first, "every check of one node, now, with timings"},
+		},
+		{
+			{d.command("kill 1"), "kill -9 of the first server: FAIL (OFFLINE), the first SECONDARY takes over"},
+			{"mpp events", "what happened, and by which rule"},
+			{d.command("start 1"), "the server is back, as a replica; FAIL is sticky ..."},
+			{"mpp recover " + first, "... until you say so: UNKNOWN, STANDBY, and the PRIMARY takes its role back"},
+			{d.command("stop-sql 3"), "a replica's SQL thread stops: FAIL (ONLINE)"},
+			{d.command("start-sql 3"), "it goes on; mpp recover takes the node back"},
+		},
+	}
+}
+
 // explain prints what to look at and what to try.
 func (d *demo) explain() {
-	first := d.pool.Servers[0].Address()
+	var b strings.Builder
+	groups, wide := d.hints(), 0
+	for _, h := range slices.Concat(groups...) {
+		wide = max(wide, len(h.command))
+	}
+	for _, group := range groups {
+		for _, h := range group {
+			fmt.Fprintf(&b, "  %-*s  # %s\n", wide, h.command, h.shows)
+		}
+		b.WriteByte('\n')
+	}
 	fmt.Fprintf(d.Out, `
 A pool of three servers is up, a writer writes, mppd watches. In another terminal:
 
   export MPP_SOCKET=%s
   alias mpp=%s
 
-  mpp status --watch                 # PRIMARY ACTIVE, two STANDBY
-  mpp explain demo                   # why, and what would happen if the ACTIVE node died
-  mpp check %s        # every check of one node, now, with timings
-
-  mpp demo kill 1                    # kill -9 of the first server: FAIL (OFFLINE), the first SECONDARY takes over
-  mpp events
-  mpp demo start 1                   # the server is back, as a replica; FAIL is sticky ...
-  mpp recover %s      # ... until you say so: UNKNOWN, STANDBY, and the PRIMARY takes its role back
-  mpp demo stop-sql 3                # a replica's SQL thread stops: FAIL (ONLINE)
-  mpp demo start-sql 3
+%sThe writer follows the ACTIVE node, as behind a load balancer. mpp promote and mpp demote move
+the writes only: no replica is pointed at another source by them.
 
 Configuration: %s     Log: %s
 Ctrl-C ends the demo and removes everything.
 
-`, d.socket(), d.Mpp, first, first, d.config(), d.log())
+`, d.socket(), d.Mpp, b.String(), d.config(), d.log())
 }
 
 // down removes everything.

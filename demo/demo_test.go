@@ -123,13 +123,14 @@ func TestTheDemoShowsAFailoverAndLeavesNothingBehind(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- demo.Up(ctx, up) }()
 	says(t, &out, "Ctrl-C ends the demo")
+	says(t, &out, "mpp demo --dir "+o.Dir+" kill 1 ")
 	states(t, o.Dir, "ACTIVE STANDBY STANDBY")
 	says(t, &out, "writes go to")
 
 	var second output
 	again := o
 	again.Out = &second
-	if err := demo.Up(t.Context(), again); err == nil || !strings.Contains(err.Error(), "make demo-down") {
+	if err := demo.Up(t.Context(), again); err == nil || !strings.Contains(err.Error(), "mpp demo --dir "+o.Dir+" down") {
 		t.Errorf("a second demo: %v", err)
 	}
 	do := func(deed demo.Deed, n int) {
