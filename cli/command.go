@@ -168,7 +168,7 @@ whatever gives alarm on events of severity FAIL will do so.` + "\n" + nodeHelp,
 		Args: between(0, "node"),
 		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args) },
 	}
-	e.poolFlag(cmd, &r.pool, "recover every FAIL node of this pool")
+	e.poolFlag(cmd, &r.pool, "recover every FAIL node of this `POOL`")
 	cmd.Flags().BoolVar(&r.force, "force", false, "also when the node is well: judge it afresh")
 	jsonResult(cmd, &r.json)
 	cmd.ValidArgsFunction = first(e.completeNodes(func(n *mpp.NodeView) bool {

@@ -47,13 +47,13 @@ Ctrl-C, and takes the stream up again where it broke off when the daemon was awa
 		},
 	}
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
-	e.poolFlag(cmd, &c.pool, "only events of this pool")
+	e.poolFlag(cmd, &c.pool, "only events of this `POOL`")
 	flags := cmd.Flags()
 	flags.BoolVarP(&c.follow, "follow", "f", false, "go on with what happens, until Ctrl-C")
-	flags.IntVarP(&c.count, "count", "n", defaultEvents, "how many of the newest; 0 means all that are kept")
-	flags.StringVar(&c.node, "node", "", "only events of this node")
+	flags.IntVarP(&c.count, "count", "n", defaultEvents, "show `N` of the newest; 0 means all that are kept")
+	flags.StringVar(&c.node, "node", "", "only events of this `NODE`")
 	completes(cmd, "node", e.completeNodes(nil))
-	flags.StringVar(&c.since, "since", "", "only since then: 10m, 2h, 02:30, \"2026-03-01 02:30\" (all of them, unless -n is given)")
+	flags.StringVar(&c.since, "since", "", "only since `WHEN`: 10m, 2h, 02:30, \"2026-03-01 02:30\" (all of them, unless -n is given)")
 	flags.BoolVar(&c.json, "json", false, "print one JSON object a line")
 	return cmd
 }

@@ -51,11 +51,11 @@ nobody.` + "\n" + nodeHelp,
 		ValidArgsFunction: first(e.completeBoth),
 		RunE:              func(cmd *cobra.Command, args []string) error { return m.run(cmd.Context(), args, true) },
 	}
-	e.poolFlag(cmd, &m.pool, "the whole pool (when a node has the same name)")
+	e.poolFlag(cmd, &m.pool, "the whole `POOL` (when a node has the same name)")
 	flags := cmd.Flags()
-	flags.StringVar(&m.lasts, "for", "", "how long: 90s, 20m, 2h, 1d12h")
-	flags.StringVar(&m.until, "until", "", "until when: 06:00 (the next one), \"2026-03-01 06:00\", RFC 3339")
-	flags.StringVar(&m.reason, "reason", "", "what is shown to everybody who asks")
+	flags.StringVar(&m.lasts, "for", "", "how long, a `DURATION`: 90s, 20m, 2h, 1d12h")
+	flags.StringVar(&m.until, "until", "", "until this `TIME`: 06:00 (the next one), \"2026-03-01 06:00\", RFC 3339")
+	flags.StringVar(&m.reason, "reason", "", "`TEXT` that is shown to everybody who asks")
 	jsonResult(cmd, &m.json)
 	return cmd
 }
@@ -71,7 +71,7 @@ func newMaintenanceOff(e *env) *cobra.Command {
 		ValidArgsFunction: first(e.completeMaintained),
 		RunE:              func(cmd *cobra.Command, args []string) error { return m.run(cmd.Context(), args, false) },
 	}
-	e.poolFlag(cmd, &m.pool, "the whole pool (when a node has the same name)")
+	e.poolFlag(cmd, &m.pool, "the whole `POOL` (when a node has the same name)")
 	jsonResult(cmd, &m.json)
 	return cmd
 }

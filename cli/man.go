@@ -1,16 +1,20 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+	"github.com/spf13/pflag"
 
 	"mpp"
 )
@@ -73,8 +77,57 @@ func manTree(cmd *cobra.Command, dir string, date time.Time) (int, error) {
 		return written, fmt.Errorf("write man page: %w", err)
 	}
 	header := &doc.GenManHeader{Section: "1", Date: &date, Source: "mpp " + mpp.Version, Manual: "MySQL Pool-Poller"}
-	if err := errors.Join(doc.GenMan(cmd, header, f), f.Close()); err != nil {
+	if err := errors.Join(writePage(cmd, header, f), f.Close()); err != nil {
 		return written, fmt.Errorf("write man page %s: %w", name, err)
 	}
 	return written + 1, nil
+}
+
+// writePage writes the generator's page as people expect one: options without the defaults
+// that mean nothing, a command where one is wanted, the other programs below.
+func writePage(cmd *cobra.Command, header *doc.GenManHeader, to io.Writer) error {
+	var b bytes.Buffer
+	if err := doc.GenMan(cmd, header, &b); err != nil {
+		return err
+	}
+	text := optionLine().ReplaceAllStringFunc(b.String(), func(line string) string {
+		part := optionLine().FindStringSubmatch(line)
+		return part[1] + valueOf(flagOf(cmd, part[2]))
+	})
+	if path := cmd.CommandPath(); holdsOthers(cmd) {
+		text = strings.Replace(text, "\\fB"+path+" [flags]\\fP", "\\fB"+path+" COMMAND [flags]\\fP", 1)
+	}
+	text = strings.TrimRight(text, "\n") // it ends with SEE ALSO: every command has a parent or others below
+	_, err := io.WriteString(to, text+", \\fBmppd(8)\\fP, \\fBmpp-check(8)\\fP\n")
+	return err
+}
+
+// optionLine is an option with its default, as the generator writes it.
+func optionLine() *regexp.Regexp {
+	return regexp.MustCompile(`(?m)^((?:\\fB-\w\\fP, )?\\fB--([a-z-]+)\\fP)\[?=.*$`)
+}
+
+func flagOf(cmd *cobra.Command, name string) *pflag.Flag {
+	if flag := cmd.Flag(name); flag != nil {
+		return flag
+	}
+	return cmd.InheritedFlags().Lookup(name)
+}
+
+// valueOf is what follows an option: the name of its value.
+func valueOf(flag *pflag.Flag) string {
+	if flag == nil || flag.Value.Type() == "bool" {
+		return ""
+	}
+	name, _ := pflag.UnquoteUsage(flag)
+	value := "=\\fI" + name + "\\fP"
+	if flag.NoOptDefVal != "" {
+		return "[" + value + "]"
+	}
+	return value
+}
+
+// holdsOthers reports whether a command does nothing but print its help by itself.
+func holdsOthers(cmd *cobra.Command) bool {
+	return !cmd.HasParent() || cmd.Name() == "config" || cmd.Name() == "demo"
 }

@@ -36,17 +36,29 @@ func TestEveryCommandHasAManPage(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		for _, part := range []string{".TH", "Jan 2026", ".SH NAME", ".SH EXAMPLE", ".SH OPTIONS", "mpp 0."} {
+		if strings.Contains(string(page), `=""`) || strings.Contains(string(page), "=false") {
+			t.Errorf("the page of %s shows defaults that say nothing", c.CommandPath())
+		}
+		for _, part := range []string{".TH", ".SH SEE ALSO", "Jan 2026", ".SH NAME", ".SH EXAMPLE", ".SH OPTIONS", "mpp 0."} {
 			if !strings.Contains(string(page), part) {
 				t.Errorf("the page of %s has no %s", c.CommandPath(), part)
 			}
+		}
+	}
+	status, err := os.ReadFile(filepath.Join(dir, "mpp-status.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"--json\\fP\n", "--watch\\fP[=\\fIINTERVAL\\fP]\n", "--timeout\\fP=\\fIDURATION\\fP\n"} {
+		if !strings.Contains(string(status), part) {
+			t.Errorf("mpp-status(1) lacks %q", part)
 		}
 	}
 	root, err := os.ReadFile(filepath.Join(dir, "mpp.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"Exit codes", "MPP_SOCKET", "130"} {
+	for _, part := range []string{"Exit codes", "MPP_SOCKET", "130", "mpp COMMAND [flags]", "mppd(8)", "mpp-check(8)"} {
 		if !strings.Contains(string(root), part) {
 			t.Errorf("mpp(1) says nothing of %s", part)
 		}

@@ -35,9 +35,9 @@ and its server's version. A "-" stands for what the last poll could not find out
 		RunE: func(cmd *cobra.Command, _ []string) error { return n.run(cmd.Context()) },
 	}
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
-	e.poolFlag(cmd, &n.pool, "only the nodes of this pool")
+	e.poolFlag(cmd, &n.pool, "only the nodes of this `POOL`")
 	flags := cmd.Flags()
-	flags.StringVar(&n.state, "state", "", "only nodes in this state: unknown, active, standby or fail")
+	flags.StringVar(&n.state, "state", "", "only nodes in this `STATE`: unknown, active, standby or fail")
 	fixed(cmd, "state", "unknown", "active", "standby", "fail")
 	flags.BoolVar(&n.json, "json", false, "print the nodes as a JSON array")
 	flags.BoolVar(&n.wide, "wide", false, "do not cut lines to the width of the terminal")
