@@ -118,3 +118,124 @@ func TestEveryWayOfAskingGivesTheSameAnswer(t *testing.T) {
 		}
 	}
 }
+
+// trackRig is a rig whose mppd writes track files, too, with the path of the writer's.
+func trackRig(t *testing.T) (r *rig, track string) {
+	t.Helper()
+	r = newRig(t, nil)
+	tracks := filepath.Join(r.dir, "tracks")
+	r.extra = fmt.Sprintf("[track_files]\ndir = %q\n", tracks)
+	r.writeConfig(r.addresses()...)
+	r.start()
+	r.states("ACTIVE STANDBY STANDBY")
+	track = filepath.Join(tracks, "p."+strings.ReplaceAll(r.pool.Servers[0].Address(), ":", "_")+".writer")
+	r.eventually("the writer's track file is 0", func(*mpp.View) error { return holds(track, "0\n") })
+	return r, track
+}
+
+func holds(path, want string) error {
+	text, err := os.ReadFile(path)
+	if err == nil && string(text) != want {
+		err = fmt.Errorf("%s holds %q", path, text)
+	}
+	return err
+}
+
+// TestASecondDaemonThatCannotStartLeavesTheFilesOfTheFirstAlone gives it another state
+// directory, so that the lease does not stop it.
+func TestASecondDaemonThatCannotStartLeavesTheFilesOfTheFirstAlone(t *testing.T) {
+	r, track := trackRig(t)
+	before, err := os.Stat(track)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(r.configFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := filepath.Join(r.dir, "run")
+	pid := fmt.Sprintf("used by another mppd (pid %d)", r.cmd.Process.Pid)
+	socket := fmt.Sprintf("[api]\nsocket = %q\n[track_files]", filepath.Join(r.dir, "second.sock"))
+	cases := map[string]struct{ old, new, folder, says string }{
+		"the socket": {"", "", filepath.Join(run, "mppd.sock"), "another mppd"},
+		"run_dir":    {"[track_files]", socket, filepath.Join(run, "pools"), pid},
+		"the track files": {
+			fmt.Sprintf("run_dir = %q", run), fmt.Sprintf("run_dir = %q", filepath.Join(r.dir, "run2")), filepath.Dir(track), pid,
+		},
+	}
+	for name, c := range cases {
+		second := strings.Replace(string(text), c.old, c.new, 1)
+		second = strings.Replace(second, r.stateDir(), r.stateDir()+"2", 1)
+		file := filepath.Join(t.TempDir(), "mpp.toml")
+		if err := os.WriteFile(file, []byte(second), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), mppd, "-config", file).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), c.folder) || !strings.Contains(string(out), c.says) {
+			t.Errorf("%s is shared: %v, %s; want %s and %q", name, err, out, c.folder, c.says)
+		}
+		after, err := os.Stat(track)
+		if err != nil || !os.SameFile(before, after) || !before.ModTime().Equal(after.ModTime()) {
+			t.Errorf("%s is shared: the track file was touched: %v", name, err)
+		}
+	}
+	if err := holds(track, "0\n"); err != nil {
+		t.Error(err)
+	}
+	r.states("ACTIVE STANDBY STANDBY")
+}
+
+// TestFilesThatCannotBeWrittenAreToldAndWrittenAgain removes the folders under a running mppd,
+// and puts something in their way.
+func TestFilesThatCannotBeWrittenAreToldAndWrittenAgain(t *testing.T) {
+	r, track := trackRig(t)
+	pools := filepath.Join(r.dir, "run", "pools")
+	all := func(*mpp.View) error {
+		for _, path := range []string{filepath.Join(pools, "index"), filepath.Join(pools, "p.state"), filepath.Join(filepath.Dir(track), ".on-stop")} {
+			if _, err := os.Stat(path); err != nil {
+				return err
+			}
+		}
+		return holds(track, "0\n")
+	}
+	for _, remove := range []string{filepath.Join(r.dir, "run"), pools, filepath.Dir(track), track} {
+		if err := os.RemoveAll(remove); err != nil {
+			t.Fatal(err)
+		}
+		r.eventually("after "+remove+" was removed", all)
+	}
+	for _, folder := range []string{pools, filepath.Dir(track)} {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Fatal(err)
+		}
+		for os.WriteFile(folder, nil, 0o600) != nil { // mppd may be faster
+			if err := os.RemoveAll(folder); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.eventually("the trouble is shown", func(v *mpp.View) error {
+			if !strings.Contains(v.FilesError, folder) {
+				return fmt.Errorf("it says %q", v.FilesError)
+			}
+			return nil
+		})
+		if err := os.Remove(folder); err != nil {
+			t.Fatal(err)
+		}
+		r.eventually("the trouble is over", func(v *mpp.View) error {
+			if v.FilesError != "" {
+				return fmt.Errorf("it says %q", v.FilesError)
+			}
+			return all(v)
+		})
+	}
+	var told []string
+	for _, e := range r.events() {
+		if e.Rule == "files" {
+			told = append(told, e.Severity.String())
+		}
+	}
+	if got := strings.Join(told, " "); !strings.Contains(got, "CRITICAL OK") || strings.Contains(got, "CRITICAL CRITICAL") {
+		t.Errorf("events: %s", got)
+	}
+}

@@ -3,7 +3,10 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,16 +30,22 @@ type services struct {
 	d      *Daemon
 	notify *notify
 	sinks  []sink
+	// failing holds, by what cannot be written, why; told is what the loop knows of it. Both
+	// belong to the goroutine that shows.
+	failing map[string]string
+	told    string
 	// stops undoes what was started, last first.
 	stops  []func(context.Context)
 	cancel context.CancelFunc
 	wait   sync.WaitGroup
 }
 
-// startServices opens everything that may fail at the start: files, sockets, ports.
+// startServices opens everything that may fail at the start: sockets, ports, files. Files come
+// last, and none is touched before all is open: where another mppd answers, sockets and ports
+// are taken, and the files are that one's.
 // It waits until the loop has shown its first view: nobody shall be answered from an empty one.
 func (d *Daemon) startServices(n *notify) (*services, error) {
-	s := &services{d: d, notify: n}
+	s := &services{d: d, notify: n, failing: map[string]string{}}
 	ctx, cancel := context.WithTimeout(context.Background(), loopLimit)
 	defer cancel()
 	if err := d.loop.ask(ctx, func(time.Time) {}); err != nil {
@@ -45,7 +54,7 @@ func (d *Daemon) startServices(n *notify) (*services, error) {
 	if err := os.MkdirAll(d.config.RunDir, 0o755); err != nil {
 		return s, fmt.Errorf("make run_dir: %w", err)
 	}
-	for _, start := range []func() error{s.startStateFiles, s.startTrackFiles, s.startAgent, s.startAPI} {
+	for _, start := range []func() error{s.startAgent, s.startAPI, s.startStateFiles, s.startTrackFiles} {
 		if err := start(); err != nil {
 			return s, err
 		}
@@ -62,6 +71,7 @@ func (s *services) startStateFiles() error {
 	if err != nil {
 		return err
 	}
+	s.stops = append(s.stops, func(context.Context) { w.Stop() })
 	s.addFiles("state files for mpp-check", func(v *mpp.View) error { return w.Write(v, statefile.Now()) })
 	return nil
 }
@@ -85,22 +95,41 @@ func (s *services) startTrackFiles() error {
 	return nil
 }
 
-// addFiles adds a sink that writes files, and tells when that begins to fail.
+// addFiles adds a sink that writes files, and notes when they cannot be written.
 func (s *services) addFiles(what string, write func(*mpp.View) error) {
-	failing := ""
 	s.sinks = append(s.sinks, func(v *mpp.View) {
 		if len(v.Pools) == 0 {
 			return // the loop has not begun
 		}
-		text := ""
+		delete(s.failing, what)
 		if err := write(v); err != nil {
-			text = err.Error()
+			s.failing[what] = what + ": " + brief(err)
 		}
-		if text != failing && text != "" {
-			s.d.log.Error().Str("error", text).Msg(what + " cannot be written; what they say grows stale")
-		}
-		failing = text
 	})
+}
+
+// brief is an error in one line, with the first few of many files that failed.
+func brief(err error) string {
+	const most = 3
+	lines := strings.Split(err.Error(), "\n")
+	if extra := len(lines) - most; extra > 0 {
+		lines = append(lines[:most:most], fmt.Sprintf("and %d more", extra))
+	}
+	return strings.Join(lines, "; ")
+}
+
+// tellFiles lets the loop know when files begin to fail, fail otherwise, or work again. It never
+// waits for the loop: where the inbox is full, the next heartbeat tells it.
+func (s *services) tellFiles() {
+	text := strings.Join(slices.Sorted(maps.Values(s.failing)), "; ")
+	if text == s.told {
+		return
+	}
+	select {
+	case s.d.loop.inbox <- message{do: func(now time.Time) { s.d.loop.filesSay(now, text) }}:
+		s.told = text
+	default:
+	}
 }
 
 // startAgent answers HAProxy's agent-check.
@@ -181,6 +210,7 @@ func (s *services) show(ctx context.Context) {
 		for _, each := range s.sinks {
 			each(v)
 		}
+		s.tellFiles()
 	}
 }
 

@@ -17,11 +17,21 @@ const stateHeader = "MPP-STATE"
 // checkPath is where balancers ask.
 const checkPath = "/v1/check"
 
-// crooked reports whether a balancer's path is one that ServeMux would redirect to its clean
-// form. HAProxy, for one, takes a redirect for yes.
-func crooked(p string) bool {
+// misaskedAt reports whether a request is for a balancer's answer, and is put so that ServeMux
+// would answer instead: with a redirect to a path that it takes for cleaner, which HAProxy, for
+// one, takes for yes, or with an error for the method, which some take for "drain". What the
+// path begins with as it was sent decides, not what it would be when cleaned.
+func misaskedAt(method, p string) bool {
 	clean := path.Clean("/" + p)
-	return clean == checkPath || (strings.HasPrefix(clean, checkPath+"/") && clean != p)
+	if !strings.HasPrefix(p, checkPath+"/") && !strings.HasPrefix(clean, checkPath+"/") && clean != checkPath {
+		return false
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return clean != p || clean == checkPath
+	default:
+		return true
+	}
 }
 
 // misasked is the answer to a question about a role that is not put as it must be.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -70,6 +71,35 @@ func TestBalancersAreAnsweredByRole(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestBalancersPathsAreNoWhateverPathAndMethod(t *testing.T) {
+	reloads := &publishtest.Source{ReloadFunc: func(context.Context) error { t.Error("reloaded"); return nil }}
+	cases := []struct{ method, url string }{
+		{"GET", "/v1/check/../nodes"},
+		{"HEAD", "/v1/check/../nodes"},
+		{"GET", "/v1/check/writer/../../pools"},
+		{"GET", "/v1/check/%2e%2e/nodes"},
+		{"GET", "/v1/check/writer/%2e%2e/%2e%2e/pools"},
+		{"GET", "/v1/check/../../x"},
+		{"GET", "/v1/check//"},
+		{"GET", "/v1/check"},
+		{"GET", "//v1/check/writer/10.0.0.1"},
+		{"GET", "/v1/./check/writer/10.0.0.1"},
+		{"POST", "/v1/check/writer/10.0.0.1"},
+		{"DELETE", "/v1/check/writer/10.0.0.1"},
+		{"PUT", "/v1/check/"},
+		{"PATCH", "/v1/check"},
+		{"POST", "/v1/check/../reload"},
+		{"CONNECT", "/v1/check/writer/10.0.0.1"},
+		{"BREW", "/v1/check/ok/10.0.0.1"},
+	}
+	for _, c := range cases {
+		status, state, body := balancerAsks(t, reloads, c.method, c.url)
+		if status != http.StatusServiceUnavailable || state != "DOWN" || !strings.HasPrefix(body, "DOWN ask GET ") {
+			t.Errorf("%s %s: %d %s %q", c.method, c.url, status, state, body)
+		}
 	}
 }
 

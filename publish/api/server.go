@@ -12,21 +12,22 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/net/netutil"
 )
 
 // The limits of the server.
 const (
-	maxConnections = 512 // a listener
+	maxConnections = 512 // a listener; see crowd
 	maxStreams     = 64  // event streams at a time
 	maxBody        = 64 << 10
 	maxHeader      = 32 << 10
 
-	headerTimeout = 5 * time.Second
+	// headerTimeout is the limit for sending a request, from the connection's begin for the
+	// first: who is silent holds a place that balancers need.
+	headerTimeout = 2 * time.Second
 	readTimeout   = 10 * time.Second
 	// writeTimeout is the limit for an answer; streams and slow commands extend their own.
 	writeTimeout = 15 * time.Second
-	idleTimeout  = 15 * time.Second // idle clients hold places that balancers need
+	idleTimeout  = 15 * time.Second
 	// commandTimeout is the limit for what the daemon is asked to do.
 	commandTimeout = 30 * time.Second
 	heartbeat      = 10 * time.Second
@@ -92,7 +93,8 @@ func (s *Server) Start() error {
 	if s.stopped || len(s.servers) > 0 {
 		return errors.New("start API: it was started before")
 	}
-	var unix, tcp net.Listener
+	var unix *boundSocket
+	var tcp net.Listener
 	if s.o.Socket != "" {
 		bound, err := bindSocket(s.ctx, s.o)
 		if err != nil {
@@ -111,7 +113,8 @@ func (s *Server) Start() error {
 		s.tcp = tcp.Addr()
 	}
 	if unix != nil {
-		s.serve(unix, s.overSocket(s.mux))
+		server := s.serve(unix, s.overSocket(s.mux))
+		s.wg.Go(func() { s.keepSocket(server, unix) })
 	}
 	if tcp != nil {
 		s.serve(tcp, s.overTCP(s.mux))
@@ -119,8 +122,15 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// serve runs one listener until Stop.
-func (s *Server) serve(l net.Listener, h http.Handler) {
+// served is what answers the connections of a listener.
+type served struct {
+	http  *http.Server
+	crowd *crowd
+}
+
+// serve answers the connections of a listener until Stop.
+func (s *Server) serve(l net.Listener, h http.Handler) served {
+	c := newCrowd(maxConnections, s.o.Log)
 	server := &http.Server{
 		Handler:           guarded(h),
 		ReadHeaderTimeout: headerTimeout,
@@ -130,11 +140,19 @@ func (s *Server) serve(l net.Listener, h http.Handler) {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(complaints{s.o.Log}, "", 0),
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
+		ConnState:         c.changed,
 	}
 	s.servers = append(s.servers, server)
+	one := served{server, c}
+	s.accept(one, l)
+	return one
+}
+
+// accept takes connections from one more listener, until Stop or until it is closed.
+func (s *Server) accept(one served, l net.Listener) {
 	s.wg.Go(func() {
-		err := server.Serve(netutil.LimitListener(l, maxConnections))
-		if !errors.Is(err, http.ErrServerClosed) {
+		err := one.http.Serve(&entrance{Listener: l, crowd: one.crowd})
+		if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.o.Log.Error().Err(err).Stringer("listener", l.Addr()).Msg("the API ended")
 		}
 	})
@@ -184,7 +202,7 @@ func guarded(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
-		if crooked(r.URL.Path) {
+		if misaskedAt(r.Method, r.URL.Path) {
 			writeReply(w, misasked())
 			return
 		}

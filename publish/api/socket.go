@@ -130,6 +130,47 @@ func (b *boundSocket) Close() error {
 	return b.UnixListener.Close()
 }
 
+// ours reports whether the path still names this socket.
+func (b *boundSocket) ours() bool {
+	info, err := os.Lstat(b.path)
+	return err == nil && os.SameFile(info, b.id)
+}
+
+// socketEvery is how often is looked whether the socket is still there.
+const socketEvery = time.Second
+
+// keepSocket listens again when somebody has removed the socket, or its folder, until Stop. A
+// socket on which another one answers is left to it.
+func (s *Server) keepSocket(one served, bound *boundSocket) {
+	look := time.NewTicker(socketEvery)
+	defer look.Stop()
+	failed := ""
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-look.C:
+		}
+		if bound.ours() {
+			failed = ""
+			continue
+		}
+		next, err := bindSocket(s.ctx, s.o)
+		if err != nil {
+			if err.Error() != failed {
+				s.o.Log.Error().Err(err).Msg("the API's socket is gone, and it cannot listen there again")
+			}
+			failed = err.Error()
+			continue
+		}
+		s.o.Log.Warn().Str("socket", s.o.Socket).Msg("the API's socket was gone; it listens there again")
+		failed = ""
+		s.accept(one, next) // after Stop it is closed at once
+		_ = bound.UnixListener.Close()
+		bound = next
+	}
+}
+
 // Accept returns a connection whose remote address names the peer's user.
 func (b *boundSocket) Accept() (net.Conn, error) {
 	c, err := b.AcceptUnix()
