@@ -134,6 +134,7 @@ func TestRecordCutShortIsCutOffWithANote(t *testing.T) {
 			}
 			torn := append(slices.Clone(text[:cut]), make([]byte, zeros)...)
 			edit(t, filepath.Join(dir, filepath.Base(path)), func([]byte) []byte { return torn })
+			edit(t, filepath.Join(dir, endName), func([]byte) []byte { return endLine(29) })
 			j, r := mustOpen(t, dir, Options{})
 			checkRestored(t, r, 29)
 			if len(r.Damage)+len(r.Uncertain) != 0 || len(r.Notes) != 1 {
@@ -149,6 +150,62 @@ func TestRecordCutShortIsCutOffWithANote(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAJournalThatEndsBeforeWhatWasAcknowledgedIsDamaged(t *testing.T) {
+	whole := written(t, 30, 0)
+	path := segmentsOf(t, whole)[0]
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	middle, _ := lineOf(text, 15)
+	_, border := lineOf(text, 20)
+	for what, c := range map[string]struct {
+		size int
+		last uint64
+	}{
+		"in the last line": {len(text) - 7, 29}, "in the middle of a line": {middle + 9, 14}, "between two lines": {border, 20},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+				t.Fatal(err)
+			}
+			edit(t, filepath.Join(dir, filepath.Base(path)), func([]byte) []byte { return text[:c.size] })
+			if p, err := Peek(dir, Options{}); err != nil || len(p.Damage) != 1 {
+				t.Errorf("a look from outside: damage %q, error %v", p.Damage, err)
+			}
+			j, r := mustOpen(t, dir, Options{})
+			wantText(t, "damage", r.Damage, "cut short", "missing")
+			if r.LastSeq != 30 || len(r.Uncertain) == 0 {
+				t.Errorf("last record %d, uncertain %d", r.LastSeq, len(r.Uncertain))
+			}
+			mustAppend(t, j, 31, 31)
+			j.abandon()
+			if _, r = mustOpen(t, dir, Options{}); len(r.Damage) != 0 {
+				t.Errorf("told again: %q", r.Damage)
+			}
+		})
+	}
+	t.Run("all files are gone", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, endName), endLine(30), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, r := mustOpen(t, dir, Options{}); r.Fresh || len(r.Damage) != 1 {
+			t.Errorf("fresh %v, damage %q", r.Fresh, r.Damage)
+		}
+	})
+	t.Run("the mark cannot be read", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, endName), []byte("00000000000000000030 xxxxxxxx\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, r := mustOpen(t, dir, Options{}); !r.Fresh {
+			t.Errorf("damage %q", r.Damage)
+		}
+	})
 }
 
 func TestNodeWhoseLastRecordMayBeInAGapIsUncertain(t *testing.T) {

@@ -8,6 +8,7 @@
 //
 //	journal-<first seq>.log    segment: one record a line, "crc32c-hex SP json LF"
 //	snapshot-<seq>.json        everything as it was after record seq, with a checksum
+//	journal.end                number of the last record that was on disk for certain
 //	*.damaged                  a file that could not be read whole, kept for people
 //
 // The first line of a segment is its header. Records are numbered from 1 without gaps. A
@@ -30,8 +31,8 @@
 // and so is its pool's own memory. An uncertain node is restored as UNKNOWN, with its
 // maintenance and nothing else, and Restored.Uncertain says what it was when last heard of. It
 // stays uncertain, over restarts too, until a record mentions it. Records that were cut off at
-// the very end, at the border between two lines, leave no trace: what is restored then is
-// what was true a little earlier.
+// the very end are missed by journal.end; without that file too, what is restored is what was
+// true a little earlier.
 //
 // # Who owns what
 //

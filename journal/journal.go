@@ -40,6 +40,7 @@ type Journal struct {
 	open   openFunc
 	fold   *fold
 	live   *segment
+	end    endMark
 	next   uint64 // number of the next record
 	tail   int64  // bytes appended since the last snapshot
 	missed missed
@@ -103,7 +104,11 @@ func (j *Journal) Append(r Record, sync bool) error {
 	if !sync {
 		return nil
 	}
-	return j.sync()
+	if err := j.sync(); err != nil {
+		return err
+	}
+	j.end.set(seq)
+	return nil
 }
 
 // encode makes the lines of r and of the records that catch up on what was missed; seq is
@@ -221,6 +226,7 @@ func (j *Journal) Close() error {
 	}
 	err := j.Append(Record{At: time.Now(), Closed: true}, true)
 	j.closed = true
+	j.end.close()
 	if cerr := j.live.f.Close(); err == nil && cerr != nil {
 		err = &WriteError{Op: "close", Path: j.live.path, Err: pathless(cerr)}
 	}

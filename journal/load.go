@@ -23,6 +23,8 @@ type loader struct {
 	liveSize int64
 	tail     int64 // bytes since the snapshot
 	hasLive  bool
+	// acknowledged is the last record that was on disk for certain, 0 when nobody knows.
+	acknowledged uint64
 	// reach is the number in the name of the last segment that has whole lines.
 	reach uint64
 	// liveRecords says that the live segment has records.
@@ -36,13 +38,15 @@ type loader struct {
 
 // load sums up what is in dir. It changes nothing.
 func load(dir string, keep int) (*loader, error) {
+	end := readEnd(dir) // before the records: a daemon may be writing
 	files, err := list(dir)
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{fold: newFold(keep), tmp: files.tmp}
+	l := &loader{fold: newFold(keep), tmp: files.tmp, acknowledged: end}
 	if len(files.segments)+len(files.snapshots) == 0 {
-		l.fresh = true
+		l.fresh = end == 0
+		l.checkAcknowledged()
 		return l, nil
 	}
 	if err := l.begin(files.snapshots); err != nil {
@@ -55,7 +59,15 @@ func load(dir string, keep int) (*loader, error) {
 		}
 	}
 	l.checkEnd(files)
+	l.checkAcknowledged()
 	return l, nil
+}
+
+// checkAcknowledged finds out whether the journal ends before a record that was on disk.
+func (l *loader) checkAcknowledged() {
+	if l.acknowledged > l.last {
+		l.lost(l.acknowledged+1, "the journal was cut short: "+endName+" knows of more")
+	}
 }
 
 // begin finds the newest snapshot that is whole.
@@ -291,7 +303,9 @@ func (l *loader) end(e entry, last bool, bad region) {
 		return
 	}
 	if bad.torn {
-		l.note("%s: the last line was cut short (%s): it was never acknowledged", name, &bad)
+		if l.acknowledged <= l.last {
+			l.note("%s: the last line was cut short (%s): it was never acknowledged", name, &bad)
+		}
 		return
 	}
 	l.putAside(e)

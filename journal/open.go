@@ -34,6 +34,8 @@ func openWith(dir string, o Options, open openFunc) (*Journal, Restored, error) 
 		}
 		return nil, Restored{}, openError(dir, err)
 	}
+	j.end = openEnd(dir)
+	j.end.set(0) // what was lost is told once; from here on the journal itself shows the gap
 	j.prune()
 	return j, restored, nil
 }
