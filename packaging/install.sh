@@ -19,6 +19,8 @@ for f in "$here"/packaging/systemd/*; do
 done
 place 644 "$here/packaging/sysusers/mpp.conf" "$prefix/lib/sysusers.d/mpp.conf"
 place 644 <("$here/bin/mpp" completion bash) "$prefix/share/bash-completion/completions/mpp"
-place 644 <("$here/bin/mpp" completion zsh) "$prefix/share/zsh/vendor-completions/_mpp"
+zsh=site-functions # what zsh looks at below /usr/local; Debian's packages have a folder of their own below /usr
+[[ $prefix == /usr ]] && zsh=vendor-completions
+place 644 <("$here/bin/mpp" completion zsh) "$prefix/share/zsh/$zsh/_mpp"
 place 644 <("$here/bin/mpp" completion fish) "$prefix/share/fish/vendor_completions.d/mpp.fish"
-echo "installed below $dest$prefix; copy examples/mpp.toml to /etc/mpp/mpp.toml next"
+echo "installed below $dest$prefix; next: systemd-sysusers, systemctl daemon-reload, and examples/mpp.toml to /etc/mpp/mpp.toml"
