@@ -82,7 +82,7 @@ type Result struct {
 	// Done says whether the command was carried out; Refused, when not, why not.
 	Done    bool   `json:"done"`
 	Refused string `json:"refused,omitempty"`
-	// Changes lists what was changed, one line each, such as "10.0.0.1:3306 FAIL -> UNKNOWN".
+	// Changes lists what was changed, one line each, such as "10.0.0.1:3306: FAIL (OFFLINE) -> UNKNOWN".
 	Changes []string `json:"changes"`
 }
 

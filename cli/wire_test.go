@@ -110,7 +110,7 @@ func TestRealClientAnswersAsTheFakeOneDoes(t *testing.T) {
 		}
 	}
 	// Only the daemon knows who is at the other end of its socket.
-	if got := over.run("mpp recover db1"); !strings.Contains(got, "FAIL -> UNKNOWN: asked for by ") {
+	if got := over.run("mpp recover db1"); !strings.Contains(got, "FAIL (OFFLINE) -> UNKNOWN: asked for by ") {
 		t.Error(got)
 	}
 	if got := over.run("mpp maintenance on --pool shop --for 2h --reason 'new disk'"); !strings.Contains(got, "maintenance of pool shop until") {
@@ -132,7 +132,7 @@ func TestTokenIsNeededOverTCPToChangeAnything(t *testing.T) {
 		!strings.Contains(got, "need the token\n  give --token-file FILE or set MPP_TOKEN_FILE") {
 		t.Error(got)
 	}
-	if got := realStage(t, nil).run("mpp recover db1 --url " + url + " --token-file " + name); !strings.Contains(got, "FAIL -> UNKNOWN") {
+	if got := realStage(t, nil).run("mpp recover db1 --url " + url + " --token-file " + name); !strings.Contains(got, "FAIL (OFFLINE) -> UNKNOWN") {
 		t.Error(got)
 	}
 	if err := os.Chmod(name, 0o644); err != nil {

@@ -210,7 +210,8 @@ func (a *Arbiter) held(now time.Time, n *node) bool {
 // enter changes n's state, tells it, and asks for fresh polls of the others: they may have
 // to follow. A transition that the machine refuses is a programmer's error.
 func (a *Arbiter) enter(now time.Time, n *node, c state.Change) {
-	from := n.mem.State
+	was := n.mem
+	from := was.State
 	c.At = now
 	if err := a.machine.Enter(&n.mem, c); err != nil {
 		panic(fmt.Sprintf("rule %s: %v", c.Rule, err))
@@ -222,7 +223,7 @@ func (a *Arbiter) enter(now time.Time, n *node, c state.Change) {
 	if n.mem.State == mpp.Active {
 		a.actives++
 	}
-	a.tellState(now, n, from)
+	a.tellState(now, n, was)
 	if from == mpp.Active || n.mem.State == mpp.Unknown {
 		a.pollOthers(n)
 	}

@@ -15,20 +15,27 @@ func (a *Arbiter) tell(now time.Time, e mpp.Event) {
 }
 
 // tellState tells a change of state.
-func (a *Arbiter) tellState(now time.Time, n *node, from mpp.State) {
+func (a *Arbiter) tellState(now time.Time, n *node, was mpp.NodeMemory) {
 	e := mpp.Event{
 		Kind: mpp.EventState, Severity: mpp.Info, Node: n.policy.Address,
-		From: string(from), To: string(n.mem.State), Rule: n.mem.Rule,
+		From: stateText(was), To: stateText(n.mem), Rule: n.mem.Rule,
 	}
 	if n.mem.State == mpp.Failed {
 		e.Severity = mpp.Fail
-		e.To = fmt.Sprintf("%s (%s)", n.mem.State, n.mem.Reason)
 	}
-	if n.mem.State == mpp.Active || from == mpp.Active {
+	if n.mem.State == mpp.Active || was.State == mpp.Active {
 		e.Severity = mpp.Worse(e.Severity, mpp.Warn)
 	}
-	e.Text = fmt.Sprintf("%s %s: %s -> %s: %s", n.policy.Type, n.policy.Address, from, e.To, n.mem.Evidence)
+	e.Text = fmt.Sprintf("%s %s: %s -> %s: %s", n.policy.Type, n.policy.Address, e.From, e.To, n.mem.Evidence)
 	a.tell(now, e)
+}
+
+// stateText is a state with its reason, such as FAIL (OFFLINE).
+func stateText(m mpp.NodeMemory) string {
+	if m.State == mpp.Failed {
+		return fmt.Sprintf("%s (%s)", m.State, m.Reason)
+	}
+	return string(m.State)
 }
 
 // tellStatus tells that what is wrong with a node has changed. The error that a change of
