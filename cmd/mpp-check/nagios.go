@@ -115,6 +115,19 @@ func describe(n *format.Node) string {
 	return text
 }
 
+// detail is a node's line; what the reason says of the node's state again is left out.
+func detail(n *format.Node, reason string) string {
+	text := describe(n) + ", status " + n.Status
+	state := n.State
+	if n.Reason != "" {
+		state += " (" + n.Reason + ")"
+	}
+	if more, again := strings.CutPrefix(reason, state); again && (more == "" || strings.HasPrefix(more, ": ")) {
+		return text + more
+	}
+	return text + ": " + reason
+}
+
 // census counts the nodes of a pool.
 type census struct {
 	writers, readers, out, ailing, stale int
@@ -180,7 +193,7 @@ func judgePool(o options, p *format.Pool) verdict {
 	}
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
-		v.long = append(v.long, describe(n)+", status "+n.Status+": "+p.Answer(n, "ok", at).Reason)
+		v.long = append(v.long, detail(n, p.Answer(n, "ok", at).Reason))
 	}
 	return v
 }

@@ -20,8 +20,8 @@ func TestMonitorIsToldHowAPoolIs(t *testing.T) {
 		code   int
 		says   []string
 	}{
-		{"well", 0, well, "--pool db1", 0, []string{"MPP OK - db1: writer 10.0.0.1:3306, 1 for reading, 0 of 2 out | writers=1;;1:;0 readers=1;;;0 out=0;0;;0;2 lag=7s;;;0\n", "10.0.0.2:3306 SECONDARY STANDBY, status INFO"}},
-		{"nodes out", 0, nil, "--pool db1", 1, []string{"MPP WARNING - ", "2 of 4 out (10.0.0.3:3306 SECONDARY FAIL (OFFLINE), "}},
+		{"well", 0, well, "--pool db1", 0, []string{"MPP OK - db1: writer 10.0.0.1:3306, 1 for reading, 0 of 2 out | writers=1;;1:;0 readers=1;;;0 out=0;0;;0;2 lag=7s;;;0\n", "\n10.0.0.1:3306 PRIMARY ACTIVE, status OK\n", "\n10.0.0.2:3306 SECONDARY STANDBY, status INFO\n"}},
+		{"nodes out", 0, nil, "--pool db1", 1, []string{"MPP WARNING - ", "2 of 4 out (10.0.0.3:3306 SECONDARY FAIL (OFFLINE), ", "\n10.0.0.3:3306 SECONDARY FAIL (OFFLINE), status FAIL: connection refused\n", "SECONDARY UNKNOWN, status OK: not polled yet"}},
 		{"nodes out, allowed", 0, nil, "--pool db1 -w 2", 0, []string{"MPP OK - "}},
 		{"nodes out, too many", 0, nil, "--pool db1 -w 0 -c 1", 2, []string{"MPP CRITICAL - ", "out=2;0;1;0;4"}},
 		{"no writer", 0, func(v *mpp.View) { well(v); v.Pools[0].Nodes[0].Evaluation = mpp.Down }, "--pool db1", 2, []string{"CRITICAL - db1: no writer"}},
