@@ -35,7 +35,7 @@ PERSONALITY is also taken from the name that the program is started by:
   piranha            NODE                                 prints up or down
   nagios, check_mpp  --pool POOL or --node NODE           exit 0 to 3
 with the role after a dash, as in ldirectord-writer, or as first argument (bigip: third).
-NODE is host, host:port or [ipv6]:port, as in mppd's configuration.
+NODE is host, host:port or [ipv6]:port, as in mppd's configuration; not its label.
 
   --pool POOL      look in this pool only
   --role ROLE      the role, when it is not in the name
