@@ -42,7 +42,7 @@ export DEBIAN_FRONTEND=noninteractive
 # server is fetched into the cache by those who need one.
 install=(apt-get install -y -qq --no-install-recommends --no-remove "${missing[@]}")
 if ! "${install[@]}" >/dev/null 2>&1; then
-  apt-get update -qq
+  apt-get update -qq || true
   "${install[@]}" >/dev/null || {
     echo "deps: not installed: ${missing[*]} (apt's reason is above); going on without" >&2
     exit 0
