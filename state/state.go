@@ -21,7 +21,7 @@ type Ladder struct {
 	Info, Warn, Critical, Fail int
 }
 
-// DefaultLadder is 1, 2, 3, 4, as MPP has had since 2004.
+// DefaultLadder is 1, 2, 3, 4, as MPP has had since 2007.
 func DefaultLadder() Ladder { return Ladder{Info: 1, Warn: 2, Critical: 3, Fail: 4} }
 
 // Status returns the status for a number of errors in a row.
