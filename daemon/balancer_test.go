@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"mpp"
+	"mpp/publish/statefile/format"
 )
 
 // freePort returns a TCP address that is free now.
@@ -238,4 +240,65 @@ func TestFilesThatCannotBeWrittenAreToldAndWrittenAgain(t *testing.T) {
 	if got := strings.Join(told, " "); !strings.Contains(got, "CRITICAL OK") || strings.Contains(got, "CRITICAL CRITICAL") {
 		t.Errorf("events: %s", got)
 	}
+}
+
+// TestAFullRunDirectoryAnswersNoForTheDead fills the file system of run_dir and of the track
+// files, and then kills the writer.
+func TestAFullRunDirectoryAnswersNoForTheDead(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can mount a small file system")
+	}
+	r := newRig(t, nil)
+	run := filepath.Join(r.dir, "run")
+	if err := os.Mkdir(run, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", run, "tmpfs", 0, "size=256k"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		r.kill()
+		if err := syscall.Unmount(run, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	r.extra = fmt.Sprintf("[track_files]\ndir = %q\n", filepath.Join(run, "track"))
+	r.keys = "when_stale = \"last_known\"" // time alone makes no wrong answer right
+	r.writeConfig(r.addresses()...)
+	r.start()
+	r.states("ACTIVE STANDBY STANDBY")
+	track := func(i int) string {
+		return filepath.Join(run, "track", "p."+strings.ReplaceAll(r.pool.Servers[i].Address(), ":", "_")+".writer")
+	}
+	r.eventually("the writer's track file is 0", func(*mpp.View) error { return holds(track(0), "0\n") })
+	ballast := filepath.Join(run, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err == nil {
+		t.Fatal("the file system did not fill up")
+	}
+	if err := r.pool.Servers[0].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Join(run, "pools", "p.state")
+	r.eventually("the files follow", func(v *mpp.View) error {
+		if !strings.Contains(v.FilesError, "space") {
+			return fmt.Errorf("the view says %q", v.FilesError)
+		}
+		if data, err := os.ReadFile(state); err == nil { // there may be room for it after all
+			p, err := format.ParsePool(data)
+			if err != nil || p.Nodes[0].Writer.Up {
+				return fmt.Errorf("%s: the dead writer is up (%v)", state, err)
+			}
+		}
+		return errors.Join(holds(track(0), "1\n"), holds(track(1), "0\n"))
+	})
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("there is room again", func(v *mpp.View) error {
+		if v.FilesError != "" {
+			return fmt.Errorf("the view says %q", v.FilesError)
+		}
+		_, err := os.Stat(state)
+		return err
+	})
 }

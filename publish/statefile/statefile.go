@@ -197,29 +197,29 @@ func (w *Writer) writePool(p *mpp.PoolView, at Moment) error {
 		return fmt.Errorf("write state of pool %q: no file can have this name", p.Name)
 	}
 	w.buf = f.pool.Append(w.buf[:0])
-	if err := w.replace(name, w.buf); err != nil {
-		return errors.Join(fmt.Errorf("write state of pool %s: %w", p.Name, err), w.retract(name, &f.pool))
+	err := w.replace(name, w.buf)
+	if err != nil && w.retract(name, &f.pool) {
+		err = w.replace(name, w.buf) // on a full disk there is room now
+	}
+	if err != nil {
+		return fmt.Errorf("write state of pool %s: %w", p.Name, err)
 	}
 	f.at = at.Boot
 	return nil
 }
 
 // retract removes a pool's old file when it says yes where the new one, which could not be
-// written, says no: no file is a no, too. One that is only old grows stale by itself.
-func (w *Writer) retract(name string, next *format.Pool) error {
+// written, says no: no file is a no, too. One that is only old grows stale by itself. It reports
+// whether the file is gone; where it cannot be removed either, the file system is read-only, and
+// the error of writing says so.
+func (w *Writer) retract(name string, next *format.Pool) bool {
 	path := filepath.Join(w.dir, name)
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil // who asks cannot read it either
+		return false // who asks cannot read it either
 	}
 	old, err := format.ParsePool(data)
-	if err != nil || !promisesMore(old, next) {
-		return nil
-	}
-	if err := os.Remove(path); err != nil {
-		return fmt.Errorf("remove state file that is wrong: %w", err)
-	}
-	return nil
+	return err == nil && promisesMore(old, next) && os.Remove(path) == nil
 }
 
 // promisesMore reports whether an old file says yes where the new one says no, or for longer.
