@@ -99,12 +99,19 @@ func isTrackFile(name string) bool {
 	return false
 }
 
-// plain turns an address into a part of a file's name.
-var plain = strings.NewReplacer(":", "_", "[", "", "]", "", "/", "_", "%", "_")
-
 // TrackName returns the name of a node's file.
 func TrackName(pool, node string, role mpp.Role) string {
-	return pool + "." + plain.Replace(node) + "." + string(role)
+	plain := strings.Map(func(c rune) rune {
+		switch c {
+		case ':', '/', '%':
+			return '_'
+		case '[', ']':
+			return -1
+		default:
+			return c
+		}
+	}, node)
+	return pool + "." + plain + "." + string(role)
 }
 
 // Write brings the files in step with the view; only changes are written, and what somebody
