@@ -254,6 +254,13 @@ func TestAfterAKillTheScriptTurnsTheTrackFilesUnlessTheLastIsWanted(t *testing.T
 		t.Fatal(err)
 	}
 	script()
+	if got := tracks(t, dir); got["db1.10.0.0.1_3306.writer"] != "0" {
+		t.Fatalf("the files of an mppd that lives were turned: %v", got)
+	}
+	if err := os.Remove(filepath.Join(dir, ".lock")); err != nil { // as free as after a kill
+		t.Fatal(err)
+	}
+	script()
 	for name, value := range tracks(t, dir) {
 		want := "1"
 		if strings.HasPrefix(name, "db2.") {
