@@ -33,7 +33,7 @@ func importRules() []importRule {
 		{"poller", []string{"."}, "when to poll has nothing to do with what is asked"},
 		{"journal", []string{"."}, "the record keeps nouns"},
 		{"lease", []string{".", "lease/"}, "who may act is independent of what is done"},
-		{"publish/", []string{".", "publish/"}, "what goes out is made of nouns"},
+		{"publish/", []string{".", "publish/", "lease/lockfile"}, "what goes out is made of nouns; a folder of answers has one writer"},
 		{"sandbox", []string{"sandbox/"}, "real servers for tests and demo know nothing of MPP"},
 		{"cli", []string{".", "replay", "pool", "state", "config", "journal", "publish/", "policy", "demo"}, "the command line is a client"},
 		{"policy", []string{".", "config", "pool", "state"}, "it maps what is configured to what decides"},

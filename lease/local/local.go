@@ -23,6 +23,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"mpp/lease/lockfile"
 )
 
 const (
@@ -30,8 +32,6 @@ const (
 	epochName = "epoch"
 	filePerm  = 0o640
 	dirPerm   = 0o750
-	// lockTries bounds how often a lock file that is replaced under our hands is opened again.
-	lockTries = 5
 )
 
 // ErrHeld is the condition that another process has the lease.
@@ -106,48 +106,22 @@ func Acquire(dir string) (*Lease, error) {
 
 // lock opens the lock file and locks it.
 func lock(dir string) (*os.File, error) {
-	path := filepath.Join(dir, lockName)
-	for range lockTries {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, filePerm)
-		if err != nil {
-			return nil, dirError(dir, err)
-		}
-		err = flock(f)
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			held := &HeldError{Dir: dir}
-			held.Holder, held.Gone = awaitHolder(f)
-			_ = f.Close() // only read
-			return nil, held
-		}
-		if err != nil {
-			_ = f.Close() // the first error is the one to tell
-			return nil, fmt.Errorf("acquire lease: lock %s: %w: the state directory must be on a file system that can lock files", path, err)
-		}
-		if same(f, path) {
-			return f, nil
-		}
-		_ = f.Close() // somebody removed it between open and lock
+	f, err := lockfile.Open(filepath.Join(dir, lockName), filePerm)
+	var refused *lockfile.LockError
+	switch {
+	case errors.Is(err, lockfile.ErrHeld):
+		held := &HeldError{Dir: dir}
+		held.Holder, held.Gone = awaitHolder(f)
+		_ = f.Close() // only read
+		return nil, held
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("acquire lease: %w: the state directory must be on a file system that can lock files", err)
+	case errors.Is(err, lockfile.ErrUnstable):
+		return nil, fmt.Errorf("acquire lease in %s: %w", dir, err)
+	case err != nil:
+		return nil, dirError(dir, err)
 	}
-	return nil, fmt.Errorf("acquire lease: %s is removed again and again: find out what cleans the state directory", path)
-}
-
-func flock(f *os.File) error {
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
-}
-
-// same reports whether path still names the open file f.
-func same(f *os.File, path string) bool {
-	opened, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	named, err := os.Stat(path)
-	return err == nil && os.SameFile(opened, named)
+	return f, nil
 }
 
 // awaitHolder reads who holds the lock. A holder that has just got it may not have written
@@ -257,7 +231,7 @@ func (l *Lease) Check() error {
 	if l.file == nil {
 		return fmt.Errorf("%w: it was released", ErrLost)
 	}
-	if !same(l.file, path) {
+	if !lockfile.Is(l.file, path) {
 		return fmt.Errorf("%w: %s was removed or replaced while this process runs: "+
 			"make sure that no second daemon runs on it, then restart this one", ErrLost, path)
 	}

@@ -19,14 +19,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"mpp/lease/lockfile"
 )
 
 // LockName is the file that is locked. Its mode is 0600: who can open it can hold it.
 const LockName = ".lock"
-
-// lockTries bounds how often a lock file that is replaced under our hands is opened again.
-const lockTries = 5
 
 // Folder is a folder that is held. Take makes one.
 type Folder struct {
@@ -48,7 +46,7 @@ func Take(dir string) (*Folder, error) {
 // has removed or replaced it or its lock file; fresh reports that. After an error nothing may
 // be written, because the folder may be another process's now; the next Renew tries again.
 func (f *Folder) Renew() (fresh bool, err error) {
-	if f.lock != nil && same(f.lock, filepath.Join(f.dir, LockName)) {
+	if f.lock != nil && lockfile.Is(f.lock, filepath.Join(f.dir, LockName)) {
 		return false, nil
 	}
 	f.Release()
@@ -70,30 +68,21 @@ func (f *Folder) take() error {
 	if err := makeAll(f.dir); err != nil {
 		return fmt.Errorf("make folder %s: %w", f.dir, err)
 	}
-	path := filepath.Join(f.dir, LockName)
-	for range lockTries {
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
-		if err != nil {
-			return fmt.Errorf("take folder %s: %w", f.dir, err)
-		}
-		err = flock(file)
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = fmt.Errorf("take folder %s: it is used by another mppd%s: stop that one first, or configure another folder for this one", f.dir, holder(file))
-		} else if err != nil {
-			err = fmt.Errorf("take folder %s: lock %s: %w: it must be on a file system that can lock files", f.dir, path, err)
-		}
-		if err != nil {
-			_ = file.Close() // the first error is the one to tell
-			return err
-		}
-		if same(file, path) {
-			f.lock = file
-			sign(file)
-			return nil
-		}
-		_ = file.Close() // somebody removed it between open and lock
+	file, err := lockfile.Open(filepath.Join(f.dir, LockName), 0o600)
+	var refused *lockfile.LockError
+	switch {
+	case errors.Is(err, lockfile.ErrHeld):
+		who := holder(file)
+		_ = file.Close() // only read
+		return fmt.Errorf("take folder %s: it is used by another mppd%s: stop that one first, or configure another folder for this one", f.dir, who)
+	case errors.As(err, &refused):
+		return fmt.Errorf("take folder %s: %w: it must be on a file system that can lock files", f.dir, err)
+	case err != nil:
+		return fmt.Errorf("take folder %s: %w", f.dir, err)
 	}
-	return fmt.Errorf("take folder %s: %s is removed again and again: find out what cleans this folder", f.dir, LockName)
+	f.lock = file
+	sign(file)
+	return nil
 }
 
 // makeAll makes a folder and those above it that are missing, each readable for others whatever
@@ -113,25 +102,6 @@ func makeAll(dir string) error {
 		return err
 	}
 	return os.Chmod(dir, 0o755)
-}
-
-func flock(f *os.File) error {
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
-}
-
-// same reports whether path still names the open file f.
-func same(f *os.File, path string) bool {
-	opened, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	named, err := os.Lstat(path)
-	return err == nil && os.SameFile(opened, named)
 }
 
 // sign writes who holds the folder. On a full disk the name is missing, and the hold is not.
