@@ -1,6 +1,9 @@
 package mpp
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Type is a node's rank in its pool: one PRIMARY first, then SECONDARY in configured order.
 type Type string
@@ -84,4 +87,20 @@ type Maintenance struct {
 // InForce reports whether the maintenance is in force at now.
 func (m Maintenance) InForce(now time.Time) bool {
 	return m.On && (m.Until.IsZero() || now.Before(m.Until))
+}
+
+// TrackFile names the file of a node that keepalived watches, without the role that follows
+// it: POOL.NODE, with _ for what a name of a file should not hold. Two nodes of one name cannot
+// both have a file; config refuses them.
+func TrackFile(pool, node string) string {
+	return pool + "." + strings.Map(func(c rune) rune {
+		switch c {
+		case ':', '/', '%':
+			return '_'
+		case '[', ']':
+			return -1
+		default:
+			return c
+		}
+	}, node)
 }

@@ -51,6 +51,7 @@ func (c *Config) Validate() (problems, warnings []Problem) {
 		p.judgeNodes(s, rows, nodes)
 	}
 	c.judgeLabels(j)
+	c.judgeTrackFiles(j)
 	return tidy(j.problems, c.Files), tidy(j.warnings, c.Files)
 }
 

@@ -75,6 +75,29 @@ func (c *Config) judgeLabels(j *judge) {
 	}
 }
 
+// judgeTrackFiles refuses two nodes whose track files would be one: it can be right for one of
+// them only.
+func (c *Config) judgeTrackFiles(j *judge) {
+	if c.TrackFiles.Dir == "" {
+		return
+	}
+	owner := map[string]*Node{}
+	for i := range c.Pools {
+		p := &c.Pools[i]
+		for k := range p.Nodes {
+			n := &p.Nodes[k]
+			file := mpp.TrackFile(p.Name, n.Address)
+			other := owner[file]
+			owner[file] = n
+			if other == nil || other.Address == n.Address {
+				continue // a node that is there twice is told elsewhere
+			}
+			s := newScope(j, n.at, n.pos.or("pool."+p.Name+".node."+n.Address))
+			s.fault("address", faultf("rename one of the pools, or do without track_files", "its track file %s.* would be that of node %s too", file, other.Address))
+		}
+	}
+}
+
 // calledIn lists what else a node is called: its address and host, and in its pool the first
 // part of its host name.
 func calledIn(pool string, n *Node) []string {

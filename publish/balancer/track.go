@@ -99,21 +99,6 @@ func isTrackFile(name string) bool {
 	return false
 }
 
-// TrackName returns the name of a node's file.
-func TrackName(pool, node string, role mpp.Role) string {
-	plain := strings.Map(func(c rune) rune {
-		switch c {
-		case ':', '/', '%':
-			return '_'
-		case '[', ']':
-			return -1
-		default:
-			return c
-		}
-	}, node)
-	return pool + "." + plain + "." + string(role)
-}
-
 // Write brings the files in step with the view; only changes are written, and what somebody
 // removed is written again within a second or so. Files of nodes that are gone are set to 1 and
 // left, because keepalived may still watch them; those of a pool that is not ready are left as
@@ -151,7 +136,7 @@ func (t *TrackFiles) wishes(view *mpp.View, now time.Time) ([]wish, []error) {
 		for j := range p.Nodes {
 			n := &p.Nodes[j]
 			for k, role := range answer.Roles() {
-				name := TrackName(p.Name, n.Address, role)
+				name := mpp.TrackFile(p.Name, n.Address) + "." + string(role)
 				at, taken := index[name]
 				if !taken {
 					index[name] = len(all)
