@@ -89,6 +89,14 @@ func (m Maintenance) InForce(now time.Time) bool {
 	return m.On && (m.Until.IsZero() || now.Before(m.Until))
 }
 
+// Text is the state with the reason of FAIL, such as FAIL (OFFLINE); r is empty in other states.
+func (s State) Text(r FailReason) string {
+	if r == "" {
+		return string(s)
+	}
+	return string(s) + " (" + string(r) + ")"
+}
+
 // TrackFile names the file of a node that keepalived watches, without the role that follows
 // it: POOL.NODE, with _ for what a name of a file should not hold. Two nodes of one name cannot
 // both have a file; config refuses them.

@@ -102,7 +102,7 @@ func nodeWords(v *mpp.View, typed string) []cobra.Completion {
 			if word == "" || labels[word] > 1 || (typed != "" && startsWith(n.Address, typed)) {
 				word = n.Address
 			}
-			words = append(words, cobra.CompletionWithDesc(word, string(n.Type)+", "+stateText(n)+", pool "+clean(n.Pool)))
+			words = append(words, cobra.CompletionWithDesc(word, string(n.Type)+", "+n.State.Text(n.Reason)+", pool "+clean(n.Pool)))
 		}
 	}
 	return words

@@ -87,7 +87,7 @@ func (s *statusCommand) drawNode(t *table, r reading, p *mpp.PoolView, n *mpp.No
 		remarks = append(remarks, "last poll was good; FAIL since "+s.moment(n.Since)+": "+n.Evidence)
 	}
 	t.add(cell{text: "  " + string(n.Type)}, cell{text: serverText(n)}, cell{text: fmt.Sprint(n.Errors), right: true}, polled,
-		statusCell(n.Status), cell{text: stateText(n), style: stateStyle(n)}, cell{text: strings.Join(remarks, "; ")})
+		statusCell(n.Status), cell{text: n.State.Text(n.Reason), style: stateStyle(n)}, cell{text: strings.Join(remarks, "; ")})
 }
 
 func drawFindings(b *strings.Builder, p page, findings []finding) {
@@ -139,14 +139,6 @@ func label(n *mpp.NodeView) string {
 		return ""
 	}
 	return n.Name
-}
-
-// stateText is a state with its reason: "FAIL (OFFLINE)".
-func stateText(n *mpp.NodeView) string {
-	if n.Reason == "" {
-		return string(n.State)
-	}
-	return fmt.Sprintf("%s (%s)", n.State, n.Reason)
 }
 
 func stateStyle(n *mpp.NodeView) style {

@@ -100,7 +100,7 @@ func hintOf(said *client.Refusal) string {
 // codeOf sorts what the daemon said into the exit codes.
 func codeOf(said *client.Refusal) int {
 	switch {
-	case strings.Contains(said.Text, "is not mppd's API"): // whatever it meant by its status
+	case said.Foreign: // whatever it meant by its status
 		return ExitTrouble
 	case errors.Is(said, client.ErrDenied), errors.Is(said, client.ErrUnreachable), errors.Is(said, context.DeadlineExceeded):
 		return ExitUnreachable

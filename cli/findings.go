@@ -132,7 +132,7 @@ func (r reading) ofPool(p *mpp.PoolView) []finding {
 func ofNode(n *mpp.NodeView) (mpp.Status, string) {
 	switch n.State {
 	case mpp.Failed:
-		return mpp.Worse(mpp.Warn, n.Status), fmt.Sprintf("%s: %s", stateText(n), orNone(n.Message, orNone(n.Evidence, "no message")))
+		return mpp.Worse(mpp.Warn, n.Status), fmt.Sprintf("%s: %s", n.State.Text(n.Reason), orNone(n.Message, orNone(n.Evidence, "no message")))
 	case mpp.Unknown:
 		return mpp.Worse(mpp.Warn, n.Status), "UNKNOWN: " + orNone(n.Message, "not judged yet")
 	case mpp.Active, mpp.Standby:

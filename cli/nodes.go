@@ -110,7 +110,7 @@ func nodeRow(r reading, p *mpp.PoolView, n *mpp.NodeView) []cell {
 		{text: p.Name},
 		{text: serverText(n)},
 		{text: string(n.Type)},
-		{text: stateText(n), style: stateStyle(n)},
+		{text: n.State.Text(n.Reason), style: stateStyle(n)},
 		statusCell(n.Status),
 		{text: evaluation, style: usable},
 		{text: lag, right: true},

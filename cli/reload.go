@@ -8,11 +8,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"mpp"
+	"mpp/config"
 	"mpp/publish/api/client"
 )
-
-// needsRestart ends the events about keys that a reload does not take.
-const needsRestart = "(needs a restart)"
 
 func newReload(e *env) *cobra.Command {
 	asJSON := false
@@ -51,7 +49,7 @@ func (e *env) reload(ctx context.Context, asJSON bool) error {
 			continue
 		}
 		r.Changes = append(r.Changes, events[i].Text)
-		if strings.HasSuffix(events[i].Text, needsRestart) {
+		if strings.HasSuffix(events[i].Text, config.NeedsRestart) {
 			r.NeedsRestart = append(r.NeedsRestart, events[i].Text)
 		}
 	}

@@ -12,7 +12,7 @@ func Diff(old, new *Config) []string {
 	d := &differ{}
 	diffRows(d, "", topRows(), pair[Config]{old, new})
 	if !old.API.Token.Equal(new.API.Token) {
-		d.add("api.token_file: the token has changed" + afterRestart)
+		d.add("api.token_file: the token has changed " + NeedsRestart)
 	}
 	before, after := byName(old.Pools, Pool.key), byName(new.Pools, Pool.key)
 	for i := range old.Pools {
@@ -31,7 +31,8 @@ func Diff(old, new *Config) []string {
 	return d.lines
 }
 
-const afterRestart = " (needs a restart)"
+// NeedsRestart ends the lines of Diff about keys that a reload does not take.
+const NeedsRestart = "(needs a restart)"
 
 // differ collects lines.
 type differ struct{ lines []string }
@@ -52,7 +53,7 @@ func diffRows[T any](d *differ, prefix string, rows []row[T], of pair[T]) {
 		}
 		end := ""
 		if r.restart {
-			end = afterRestart
+			end = " " + NeedsRestart
 		}
 		d.add("%s%s: %s -> %s%s", prefix, r.path, was, is, end)
 	}

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,8 +120,9 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 	}
 	l.journalStats.Store(&journal.Stats{})
 	l.tellRestored(now, restored)
+	configured := addresses(c)
 	for _, memory := range restored.Pools {
-		l.leave(now, memory, addresses(c))
+		l.leave(now, memory, configured)
 	}
 	return l
 }
@@ -147,7 +149,7 @@ func (l *loop) forget(now time.Time, p config.Pool, memory mpp.PoolMemory) {
 // is ACTIVE: judging afresh would promote the PRIMARY first, whose data may be behind. An
 // operator decides, who can know more than the journal.
 func (l *loop) holdDamaged(now time.Time, p config.Pool, memory *mpp.PoolMemory, r journal.Restored) {
-	if p.Logic != mpp.LogicFailover || len(activeNodes(*memory)) > 0 || !hidden(p, *memory, r) {
+	if p.Logic != mpp.LogicFailover || hasActive(*memory) || !hidden(p, *memory, r) {
 		return
 	}
 	reason := "the journal is damaged: who was ACTIVE is not certain"
@@ -189,15 +191,9 @@ func hidden(p config.Pool, memory mpp.PoolMemory, r journal.Restored) bool {
 	return false
 }
 
-// activeNodes lists the ACTIVE nodes of a memory.
-func activeNodes(m mpp.PoolMemory) []string {
-	var found []string
-	for _, n := range m.Nodes {
-		if n.State == mpp.Active {
-			found = append(found, n.Address)
-		}
-	}
-	return found
+// hasActive reports whether a node is ACTIVE in a memory.
+func hasActive(m mpp.PoolMemory) bool {
+	return slices.ContainsFunc(m.Nodes, func(n mpp.NodeMemory) bool { return n.State == mpp.Active })
 }
 
 // tellRestored says what the journal gave back.

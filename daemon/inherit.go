@@ -2,7 +2,7 @@ package daemon
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,19 +23,17 @@ func inherit(p config.Pool, others map[string]mpp.PoolMemory) (memory mpp.PoolMe
 			known[n.Address], of[n.Address] = n, name
 		}
 	}
-	seen := map[string]bool{}
 	for _, n := range p.Nodes {
 		m, there := known[n.Address]
 		if !there {
 			continue
 		}
 		memory.Nodes = append(memory.Nodes, m)
-		if name := of[n.Address]; !seen[name] {
-			seen[name] = true
+		if name := of[n.Address]; !slices.Contains(from, name) {
 			from = append(from, name)
 		}
 	}
-	sort.Strings(from)
+	slices.Sort(from)
 	if len(from) == 1 && len(memory.Nodes) == len(p.Nodes) {
 		nodes := memory.Nodes
 		memory = others[from[0]]

@@ -9,7 +9,6 @@ import (
 
 	"mpp"
 	"mpp/config"
-	"mpp/journal"
 	"mpp/policy"
 	"mpp/pool"
 )
@@ -58,9 +57,6 @@ func (d *Daemon) refuse(ctx context.Context, err error) error {
 	return err
 }
 
-// needsRestart ends the lines of config.Diff about keys that a reload does not take.
-const needsRestart = "(needs a restart)"
-
 // reconfigure puts a configuration in force in the loop: pools are added, changed or
 // removed; their nodes keep what is known of them.
 func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
@@ -81,13 +77,14 @@ func (l *loop) reconfigure(now time.Time, was, is *config.Config) {
 		l.adopt(now, memory, from)
 		l.arbiters[p.Name] = pool.New(policy.Of(p), memory)
 	}
+	configured := addresses(is)
 	for name := range gone {
 		delete(l.arbiters, name)
-		l.leave(now, remembered[name], addresses(is))
+		l.leave(now, remembered[name], configured)
 	}
 	for _, line := range config.Diff(was, is) {
 		severity := mpp.Info
-		if strings.HasSuffix(line, needsRestart) {
+		if strings.HasSuffix(line, config.NeedsRestart) {
 			severity = mpp.Warn
 		}
 		l.tell(mpp.Event{At: now, Kind: mpp.EventConfig, Severity: severity, Rule: "reload", Text: line})
@@ -120,18 +117,6 @@ func addresses(c *config.Config) map[string]bool {
 
 // change gives a pool its new policy and journals which nodes are gone.
 func (l *loop) change(now time.Time, a *pool.Arbiter, p config.Pool) {
-	kept := map[string]bool{}
-	for _, n := range p.Nodes {
-		kept[n.Address] = true
-	}
-	var removed []string
-	for _, n := range a.Memory().Nodes {
-		if !kept[n.Address] {
-			removed = append(removed, n.Address)
-		}
-	}
-	if len(removed) > 0 {
-		l.batch.records = append(l.batch.records, journal.Record{At: now, Pool: p.Name, Removed: removed})
-	}
+	l.forget(now, p, a.Memory())
 	l.collect(a, mpp.Input{At: now, Pool: p.Name}, a.Reconfigure(now, policy.Of(p)), nil)
 }

@@ -18,7 +18,7 @@ func (a *Arbiter) tell(now time.Time, e mpp.Event) {
 func (a *Arbiter) tellState(now time.Time, n *node, was mpp.NodeMemory) {
 	e := mpp.Event{
 		Kind: mpp.EventState, Severity: mpp.Info, Node: n.policy.Address,
-		From: stateText(was), To: stateText(n.mem), Rule: n.mem.Rule,
+		From: was.State.Text(was.Reason), To: n.mem.State.Text(n.mem.Reason), Rule: n.mem.Rule,
 	}
 	if n.mem.State == mpp.Failed {
 		e.Severity = mpp.Fail
@@ -28,14 +28,6 @@ func (a *Arbiter) tellState(now time.Time, n *node, was mpp.NodeMemory) {
 	}
 	e.Text = fmt.Sprintf("%s %s: %s -> %s: %s", n.policy.Type, n.policy.Address, e.From, e.To, n.mem.Evidence)
 	a.tell(now, e)
-}
-
-// stateText is a state with its reason, such as FAIL (OFFLINE).
-func stateText(m mpp.NodeMemory) string {
-	if m.State == mpp.Failed {
-		return fmt.Sprintf("%s (%s)", m.State, m.Reason)
-	}
-	return string(m.State)
 }
 
 // tellStatus tells that what is wrong with a node has changed. The error that a change of

@@ -108,21 +108,21 @@ func (v *verdict) limit(o options, value float64) {
 }
 
 func describe(n *format.Node) string {
-	text := n.Address + " " + n.Type + " " + n.State
-	if n.Reason != "" {
-		text += " (" + n.Reason + ")"
+	return n.Address + " " + n.Type + " " + stateOf(n)
+}
+
+// stateOf is a node's state with the reason of FAIL.
+func stateOf(n *format.Node) string {
+	if n.Reason == "" {
+		return n.State
 	}
-	return text
+	return n.State + " (" + n.Reason + ")"
 }
 
 // detail is a node's line; what the reason says of the node's state again is left out.
 func detail(n *format.Node, reason string) string {
 	text := describe(n) + ", status " + n.Status
-	state := n.State
-	if n.Reason != "" {
-		state += " (" + n.Reason + ")"
-	}
-	if more, again := strings.CutPrefix(reason, state); again && (more == "" || strings.HasPrefix(more, ": ")) {
+	if more, again := strings.CutPrefix(reason, stateOf(n)); again && (more == "" || strings.HasPrefix(more, ": ")) {
 		return text + more
 	}
 	return text + ": " + reason

@@ -280,11 +280,13 @@ func (r reason) Unwrap() []error { return []error{ErrUnreachable, r.cause} }
 // refused makes an error of the daemon's own words.
 func (c *Client) refused(response *http.Response) error {
 	var said struct{ Error, Hint string }
+	foreign := false
 	text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if json.Unmarshal(text, &said) != nil || said.Error == "" {
+		foreign = true
 		said.Error = fmt.Sprintf("%s is not mppd's API: it answered %s", c.where, response.Status)
 	}
-	return &Refusal{Status: response.StatusCode, Text: said.Error, Hint: said.Hint}
+	return &Refusal{Status: response.StatusCode, Text: said.Error, Hint: said.Hint, Foreign: foreign}
 }
 
 // Refusal is an error in the daemon's own words.
@@ -293,6 +295,8 @@ type Refusal struct {
 	Status int
 	// Text says what is wrong, in one line or several; Hint what to do, empty for nothing.
 	Text, Hint string
+	// Foreign says that the words are the client's: what answered is not mppd.
+	Foreign bool
 }
 
 // Error returns the text and the hint.
