@@ -17,6 +17,17 @@ const (
 	VerbDemote Verb = "demote"
 	// VerbMaintenance starts or ends the maintenance of a node or pool.
 	VerbMaintenance Verb = "maintenance"
+	// VerbSwitchover moves the role to Node, or to the best STANDBY node when Node is empty, in
+	// a pool with an engine.
+	VerbSwitchover Verb = "switchover"
+	// VerbFailover starts a failover by hand: the ACTIVE node must be lost. Node is the wanted
+	// target, empty for the best.
+	VerbFailover Verb = "failover"
+	// VerbRejoin makes Node a replica of the ACTIVE node again.
+	VerbRejoin Verb = "rejoin"
+	// VerbAcknowledge notes that an operator has seen to an operation that Stopped: Operation is
+	// its number, 0 for all.
+	VerbAcknowledge Verb = "acknowledge"
 )
 
 // Command is what an operator asks of a pool.
@@ -28,6 +39,10 @@ type Command struct {
 	Maintenance Maintenance `json:"maintenance,omitzero"`
 	// Force carries a recover out on a node that is well, too.
 	Force bool `json:"force,omitempty"`
+	// Options are those of a switchover, failover or rejoin.
+	Options OperationOptions `json:"options,omitzero"`
+	// Operation is the number of the operation that an acknowledge is about, 0 for all.
+	Operation uint64 `json:"operation,omitempty"`
 	// By names who asks: a user name or a peer address.
 	By string `json:"by,omitempty"`
 }
@@ -40,6 +55,9 @@ type Input struct {
 	Observation *Observation      `json:"observation,omitempty"`
 	Checkpoint  *CheckpointResult `json:"checkpoint,omitempty"`
 	Command     *Command          `json:"command,omitempty"`
+	// StepResult is what came of a step; AddressReport what a look at a host found.
+	StepResult    *StepResult    `json:"step_result,omitempty"`
+	AddressReport *AddressReport `json:"address_report,omitempty"`
 }
 
 // ActionKind says what an Action asks for.
@@ -60,6 +78,10 @@ const (
 	ActionCheckpoints ActionKind = "checkpoints"
 	// ActionReply answers the command that was this step's input.
 	ActionReply ActionKind = "reply"
+	// ActionRun runs Task, once what ActionPersist asked for before it is in the journal.
+	ActionRun ActionKind = "run"
+	// ActionReport keeps Operation, which has ended, where mpp failovers finds it.
+	ActionReport ActionKind = "report"
 )
 
 // Action is something that a pool wants done, as data.
@@ -75,6 +97,9 @@ type Action struct {
 	Event *Event `json:"event,omitempty"`
 	// Result is set for ActionReply.
 	Result *Result `json:"result,omitempty"`
+	// Task is set for ActionRun, Operation for ActionReport.
+	Task      *Task      `json:"task,omitempty"`
+	Operation *Operation `json:"operation,omitempty"`
 }
 
 // Result is the outcome of a command.
@@ -84,6 +109,11 @@ type Result struct {
 	Refused string `json:"refused,omitempty"`
 	// Changes lists what was changed, one line each, such as "10.0.0.1:3306: FAIL (OFFLINE) -> UNKNOWN".
 	Changes []string `json:"changes"`
+	// Operation is the number of the operation that the command started, 0 for none. The command
+	// is answered when it starts, not when it ends.
+	Operation uint64 `json:"operation,omitempty"`
+	// Plan is what a switchover with DryRun would do, nil otherwise.
+	Plan *Operation `json:"plan,omitempty"`
 }
 
 // EventKind sorts events.
@@ -101,6 +131,8 @@ const (
 	EventCommand EventKind = "command"
 	// EventConfig: a configuration was loaded or refused.
 	EventConfig EventKind = "config"
+	// EventOperation: a failover, switchover or repair began, reached a new phase, or ended.
+	EventOperation EventKind = "operation"
 	// EventDaemon: the daemon started, stopped, slept, or found its journal damaged.
 	EventDaemon EventKind = "daemon"
 )
@@ -169,4 +201,13 @@ type PoolMemory struct {
 	Since       time.Time    `json:"since,omitzero"`
 	Maintenance Maintenance  `json:"maintenance,omitzero"`
 	Nodes       []NodeMemory `json:"nodes"`
+	// Operation is the one that moves the role, nil when none is under way; Repairs are those of
+	// single nodes. LastOperation is the number given out last.
+	Operation     *Operation   `json:"operation,omitempty"`
+	Repairs       []*Operation `json:"repairs,omitempty"`
+	LastOperation uint64       `json:"last_operation,omitempty"`
+	// LastFailover is when the last failover completed; Unacknowledged are the numbers of
+	// failovers that Stopped and that no operator has acknowledged.
+	LastFailover   time.Time `json:"last_failover,omitzero"`
+	Unacknowledged []uint64  `json:"unacknowledged,omitempty"`
 }

@@ -119,6 +119,59 @@ type Server struct {
 	GTID string `json:"gtid,omitempty"`
 	// StartedAt is when the server process started, to the second; zero means unknown.
 	StartedAt time.Time `json:"started_at,omitzero"`
+	// BinlogState is MariaDB's gtid_binlog_state, asked for in pools with an engine.
+	BinlogState string `json:"binlog_state,omitempty"`
+	// SemiSync is the state of semi-synchronous replication, nil when it was not asked for: it
+	// is in pools with an engine.
+	SemiSync *SemiSync `json:"semi_sync,omitempty"`
+	// Settings are what changes seldom, nil when not asked for (pools with an engine) or not
+	// known yet. They are asked for at login and with the check privilege.
+	Settings *Settings `json:"settings,omitempty"`
+}
+
+// SemiSync is what a server says of semi-synchronous replication.
+type SemiSync struct {
+	// Source says that commits wait for an acknowledgement (enabled and not timed out); Replica
+	// that this server acknowledges what it receives.
+	Source  bool `json:"source"`
+	Replica bool `json:"replica"`
+	// Clients is how many replicas acknowledge to this source; Waiting how many sessions wait
+	// for one to do so.
+	Clients int `json:"clients,omitempty"`
+	Waiting int `json:"waiting,omitempty"`
+	// TimedOut says that the source's side is enabled and has given up waiting.
+	TimedOut bool `json:"timed_out,omitempty"`
+}
+
+// Settings are a server's settings that decide what a promotion of it is worth.
+type Settings struct {
+	// LogBin says that there is a binary log, LogReplicaUpdates that what is replicated is in
+	// it; BinlogFormat is ROW, MIXED or STATEMENT; LogBase is log_bin_basename.
+	LogBin            bool   `json:"log_bin"`
+	LogReplicaUpdates bool   `json:"log_replica_updates"`
+	BinlogFormat      string `json:"binlog_format,omitempty"`
+	LogBase           string `json:"log_base,omitempty"`
+	// GTID is gtid_mode=ON with enforce_gtid_consistency on MySQL; on MariaDB, which always has
+	// GTIDs, gtid_strict_mode.
+	GTID bool `json:"gtid"`
+	// SyncBinlog and FlushLog are sync_binlog and innodb_flush_log_at_trx_commit.
+	SyncBinlog uint32 `json:"sync_binlog"`
+	FlushLog   uint32 `json:"flush_log"`
+	// RelayLogRecovery is relay_log_recovery; ParallelWorkers how many appliers there are.
+	RelayLogRecovery bool   `json:"relay_log_recovery"`
+	ParallelWorkers  uint32 `json:"parallel_workers,omitempty"`
+	// EventScheduler is ON, OFF or DISABLED.
+	EventScheduler string `json:"event_scheduler,omitempty"`
+	// SemiSyncSource and SemiSyncReplica say that the sides are enabled; SemiSyncTimeout is the
+	// source's; SemiSyncWaitPoint is AFTER_SYNC or AFTER_COMMIT; SemiSyncInstalled that the
+	// server can do it at all (plugins on MySQL).
+	SemiSyncInstalled bool          `json:"semi_sync_installed"`
+	SemiSyncSource    bool          `json:"semi_sync_source,omitempty"`
+	SemiSyncReplica   bool          `json:"semi_sync_replica,omitempty"`
+	SemiSyncTimeout   time.Duration `json:"semi_sync_timeout_ns,omitempty"`
+	SemiSyncWaitPoint string        `json:"semi_sync_wait_point,omitempty"`
+	// ReportHost is report_host, empty when it is not set.
+	ReportHost string `json:"report_host,omitempty"`
 }
 
 // Channel is one replication channel of a node (MariaDB calls it a connection).
@@ -144,6 +197,13 @@ type Channel struct {
 	LagKnown bool          `json:"lag_known"`
 	// Delay is the configured delay of the channel (MASTER_DELAY), 0 for none.
 	Delay time.Duration `json:"delay_ns,omitempty"`
+	// Received is what was fetched: MySQL's Retrieved_Gtid_Set, MariaDB's Gtid_IO_Pos, on one
+	// line; SourceLog and SourcePos are how far in the source's binary log that is, in bytes.
+	Received  string `json:"received,omitempty"`
+	SourceLog string `json:"source_log,omitempty"`
+	SourcePos uint64 `json:"source_pos,omitempty"`
+	// ByGTID says that the channel positions itself by GTID (Auto_Position, Using_Gtid).
+	ByGTID bool `json:"by_gtid,omitempty"`
 }
 
 // Observation is the result of one poll: all checks of one node, once.

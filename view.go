@@ -85,6 +85,13 @@ type PoolView struct {
 	Problems    []Problem        `json:"problems"`
 	Nodes       []NodeView       `json:"nodes"`
 	Checkpoints []CheckpointView `json:"checkpoints"`
+	// Operation is the failover or switchover under way, nil for none; Repairs are those of single
+	// nodes. They are there in pools with an engine only, as is Readiness.
+	Operation *Operation   `json:"operation,omitempty"`
+	Repairs   []*Operation `json:"repairs,omitempty"`
+	Readiness *Readiness   `json:"readiness,omitempty"`
+	// Addresses are the pool's virtual addresses, with their prefix; empty for none.
+	Addresses []string `json:"virtual_addresses,omitempty"`
 }
 
 // PolicyView shows the rules of a pool.
@@ -137,6 +144,9 @@ type NodeView struct {
 	Maintenance Maintenance `json:"maintenance,omitzero"`
 	// Observation is the last poll, nil before the first one since the daemon started.
 	Observation *Observation `json:"observation,omitempty"`
+	// VirtualAddress is the last look at the node's host for the pool's virtual address, nil
+	// when there is none or nobody looked yet.
+	VirtualAddress *AddressReport `json:"virtual_address,omitempty"`
 }
 
 // CheckpointView is a checkpoint as it is shown.
@@ -211,6 +221,8 @@ type Explanation struct {
 	// IfActiveDied says what would happen if the ACTIVE node died now, a line a step.
 	IfActiveDied []string  `json:"if_active_died"`
 	Problems     []Problem `json:"problems"`
+	// Readiness is set in pools with an engine.
+	Readiness *Readiness `json:"readiness,omitempty"`
 }
 
 // NodeExplanation is why a node is what it is.
