@@ -114,6 +114,9 @@ type Result struct {
 	Operation uint64 `json:"operation,omitempty"`
 	// Plan is what a switchover with DryRun would do, nil otherwise.
 	Plan *Operation `json:"plan,omitempty"`
+	// Statements are the statements and commands of each of Plan's steps, in order; the API
+	// adds them.
+	Statements [][]string `json:"statements,omitempty"`
 }
 
 // EventKind sorts events.

@@ -255,3 +255,15 @@ func TestWhatIsNotMppdIsNotTakenForADaemonThatRefuses(t *testing.T) {
 		}
 	}
 }
+
+func (s source) Operations(string, int) ([]mpp.Operation, error) { return nil, nil }
+
+func (s source) Operation(string, uint64) (mpp.Operation, bool) { return mpp.Operation{}, false }
+
+func (s source) Readiness(string) (mpp.Readiness, bool) { return mpp.Readiness{}, false }
+
+func (s source) Statements(mpp.Operation) [][]string { return nil }
+
+func (s source) Doctor(context.Context, string) (mpp.Diagnosis, error) {
+	return mpp.Diagnosis{}, errors.New("nobody is there to try anything")
+}

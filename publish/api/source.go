@@ -27,6 +27,20 @@ type Source interface {
 	CheckNow(ctx context.Context, node string) (mpp.Observation, error)
 	// Record writes what is kept since from as JSON lines; a zero from means all.
 	Record(ctx context.Context, from time.Time, w io.Writer) error
+	// Operations returns operations of a pool that have ended, newest first, those of runs before
+	// as far as their reports are kept: limit of them, or all when limit is 0.
+	Operations(pool string, limit int) ([]mpp.Operation, error)
+	// Operation returns one operation of a pool by its number, ended or under way; false when
+	// there is none, or its report is no longer kept.
+	Operation(pool string, id uint64) (mpp.Operation, bool)
+	// Readiness says what would happen if the pool's ACTIVE node died now; false when there is no
+	// such pool or it has no engine.
+	Readiness(pool string) (mpp.Readiness, bool)
+	// Statements returns the statements and commands of each step of a plan, in order; empty for
+	// steps that have none. Nothing is asked of any server.
+	Statements(op mpp.Operation) [][]string
+	// Doctor tries, harmlessly, everything that a failover of the pool will need.
+	Doctor(ctx context.Context, pool string) (mpp.Diagnosis, error)
 	// Reload reads the configuration again; the error lists everything that is wrong with it.
 	Reload(ctx context.Context) error
 }

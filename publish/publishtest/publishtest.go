@@ -108,6 +108,12 @@ type Source struct {
 	CheckNowFunc  func(ctx context.Context, node string) (mpp.Observation, error)
 	RecordFunc    func(ctx context.Context, from time.Time, w io.Writer) error
 	ReloadFunc    func(ctx context.Context) error
+
+	OperationsFunc func(pool string, limit int) ([]mpp.Operation, error)
+	OperationFunc  func(pool string, id uint64) (mpp.Operation, bool)
+	ReadinessFunc  func(pool string) (mpp.Readiness, bool)
+	StatementsFunc func(op mpp.Operation) [][]string
+	DoctorFunc     func(ctx context.Context, pool string) (mpp.Diagnosis, error)
 }
 
 // View calls ViewFunc; without one it is View of the present time.
@@ -172,4 +178,44 @@ func (s *Source) Reload(ctx context.Context) error {
 		return nil
 	}
 	return s.ReloadFunc(ctx)
+}
+
+// Operations calls OperationsFunc.
+func (s *Source) Operations(pool string, limit int) ([]mpp.Operation, error) {
+	if s.OperationsFunc == nil {
+		return nil, nil
+	}
+	return s.OperationsFunc(pool, limit)
+}
+
+// Operation calls OperationFunc.
+func (s *Source) Operation(pool string, id uint64) (mpp.Operation, bool) {
+	if s.OperationFunc == nil {
+		return mpp.Operation{}, false
+	}
+	return s.OperationFunc(pool, id)
+}
+
+// Readiness calls ReadinessFunc.
+func (s *Source) Readiness(pool string) (mpp.Readiness, bool) {
+	if s.ReadinessFunc == nil {
+		return mpp.Readiness{}, false
+	}
+	return s.ReadinessFunc(pool)
+}
+
+// Statements calls StatementsFunc.
+func (s *Source) Statements(op mpp.Operation) [][]string {
+	if s.StatementsFunc == nil {
+		return nil
+	}
+	return s.StatementsFunc(op)
+}
+
+// Doctor calls DoctorFunc.
+func (s *Source) Doctor(ctx context.Context, pool string) (mpp.Diagnosis, error) {
+	if s.DoctorFunc == nil {
+		return mpp.Diagnosis{}, nil
+	}
+	return s.DoctorFunc(ctx, pool)
 }
