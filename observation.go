@@ -204,6 +204,9 @@ type Channel struct {
 	SourcePos uint64 `json:"source_pos,omitempty"`
 	// ByGTID says that the channel positions itself by GTID (Auto_Position, Using_Gtid).
 	ByGTID bool `json:"by_gtid,omitempty"`
+	// RetryFor is for how long the receiver tries to reach a source that is gone before it gives
+	// up: Connect_Retry times Source_Retry_Count; 0 where the server does not say (MariaDB).
+	RetryFor time.Duration `json:"retry_for_ns,omitempty"`
 }
 
 // Observation is the result of one poll: all checks of one node, once.

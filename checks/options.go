@@ -87,6 +87,10 @@ type Options struct {
 	ClusterExpected bool
 	ClusterLimit    time.Duration
 
+	// Engine says that the pool has an engine: what a promotion must know is asked, too
+	// (mpp.Server.BinlogState, mpp.Channel.Received and where in the source's log that is).
+	Engine bool
+
 	// Identity switches the check that the same server answers as at first.
 	Identity bool
 

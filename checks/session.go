@@ -72,7 +72,8 @@ func (o *Options) prepare(l *link) (*session, error) {
 			return nil, err
 		}
 	}
-	s := &session{link: l, dialect: d, server: d.NewServerReader(l.opened), status: new(replication.StatusReader)}
+	d.Engine = o.Engine
+	s := &session{link: l, dialect: d, server: d.NewServerReader(l.opened), status: &replication.StatusReader{Positions: o.Engine}}
 	s.compose(o)
 	return s, nil
 }
@@ -219,7 +220,7 @@ func (s *session) runBatch(at int, r *round) (next int, err error) {
 		return at, err
 	}
 	if s.steps[at].kind == stepStatus && s.dialect.Refused(err) {
-		s.steps[at].sql, s.status = s.dialect.StatusSQL(), new(replication.StatusReader)
+		s.steps[at].sql, s.status = s.dialect.StatusSQL(), &replication.StatusReader{Positions: s.status.Positions}
 		s.text = join(s.steps[:s.batched])
 		return at, nil
 	}

@@ -44,6 +44,9 @@ type Dialect struct {
 	// Galera says that wsrep is on; Group says that a group for Group Replication is configured.
 	Galera bool
 	Group  bool
+	// Engine has ServerSQL ask for what a promotion must know, too. It is for the caller to set,
+	// before the first statement is made.
+	Engine bool
 
 	has    features
 	major  int
@@ -55,6 +58,7 @@ type Dialect struct {
 type features struct {
 	superReadOnly, offlineMode, innodbReadOnly bool
 	gtidExecuted, gtidCurrentPos               bool
+	gtidBinlogState                            bool
 	maxStatementTime, maxExecutionTime         bool
 	wsrepSyncWait, groupConsistency            bool
 }
@@ -62,7 +66,7 @@ type features struct {
 // probeVariables asks for the variables that tell dialects apart, or that only some have.
 const probeVariables = `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version', 'version_comment', ` +
 	`'server_uuid', 'super_read_only', 'offline_mode', 'innodb_read_only', 'gtid_executed', ` +
-	`'gtid_current_pos', 'max_statement_time', 'max_execution_time', 'wsrep_on', 'wsrep_sync_wait', ` +
+	`'gtid_current_pos', 'gtid_binlog_state', 'max_statement_time', 'max_execution_time', 'wsrep_on', 'wsrep_sync_wait', ` +
 	`'group_replication_consistency', 'group_replication_group_name')`
 
 const probeUptime = `SHOW GLOBAL STATUS LIKE 'Uptime'`
@@ -106,7 +110,7 @@ func newDialect(vars map[string]string) *Dialect {
 	d.has = features{
 		superReadOnly: have("super_read_only"), offlineMode: have("offline_mode"),
 		innodbReadOnly: have("innodb_read_only"), gtidExecuted: have("gtid_executed"),
-		gtidCurrentPos:   have("gtid_current_pos"),
+		gtidCurrentPos: have("gtid_current_pos"), gtidBinlogState: have("gtid_binlog_state"),
 		maxStatementTime: have("max_statement_time"), maxExecutionTime: have("max_execution_time"),
 		wsrepSyncWait: have("wsrep_sync_wait"), groupConsistency: have("group_replication_consistency"),
 	}

@@ -125,8 +125,8 @@ func newMySQLColumns() []string {
 func mariaDBColumns() []string {
 	return []string{
 		"Connection_name", "Slave_SQL_State", "Slave_IO_State", "Master_Host", "Master_User", "Master_Port",
-		"Slave_IO_Running", "Slave_SQL_Running", "Last_Errno", "Last_Error", "Seconds_Behind_Master", "Last_IO_Errno",
-		"Last_IO_Error", "Last_SQL_Errno", "Last_SQL_Error", "Master_Server_Id", "Using_Gtid", "SQL_Delay", "Gtid_Slave_Pos",
+		"Connect_Retry", "Master_Log_File", "Read_Master_Log_Pos", "Slave_IO_Running", "Slave_SQL_Running", "Last_Errno", "Last_Error", "Seconds_Behind_Master", "Last_IO_Errno",
+		"Last_IO_Error", "Last_SQL_Errno", "Last_SQL_Error", "Master_Server_Id", "Using_Gtid", "Gtid_IO_Pos", "SQL_Delay", "Gtid_Slave_Pos",
 	}
 }
 

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"bytes"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ const (
 	columnInnodbReadOnly serverColumn = "innodb_read_only"
 	columnGTIDExecuted   serverColumn = "gtid_executed"
 	columnGTIDCurrentPos serverColumn = "gtid_current_pos"
+	columnBinlogState    serverColumn = "gtid_binlog_state"
 )
 
 // serverColumns lists the columns of ServerSQL, in order.
@@ -38,6 +40,7 @@ func (d *Dialect) serverColumns() []serverColumn {
 		{d.has.innodbReadOnly, columnInnodbReadOnly},
 		{d.has.gtidExecuted, columnGTIDExecuted},
 		{d.has.gtidCurrentPos, columnGTIDCurrentPos},
+		{d.has.gtidBinlogState && d.Engine, columnBinlogState},
 	} {
 		if c.has {
 			list = append(list, c.name)
@@ -104,6 +107,8 @@ func (r *ServerReader) row() {
 			s.ReadOnly = s.ReadOnly || on(v)
 		case columnGTIDExecuted, columnGTIDCurrentPos:
 			s.GTID = keepLine(s.GTID, v)
+		case columnBinlogState:
+			s.BinlogState = keepLine(s.BinlogState, v)
 		}
 	}
 }
@@ -111,18 +116,36 @@ func (r *ServerReader) row() {
 // keepLine is keep for a text that MySQL breaks into lines after each comma.
 func keepLine(old string, v driver.Value) string {
 	b := text(v)
+	if bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0 {
+		if string(b) == old {
+			return old
+		}
+		return string(b)
+	}
 	rest := old
 	for _, c := range b {
 		if c == '\n' || c == '\r' {
 			continue
 		}
 		if rest == "" || rest[0] != c {
-			return strings.NewReplacer("\n", "", "\r", "").Replace(string(b))
+			return oneLine(b)
 		}
 		rest = rest[1:]
 	}
 	if rest != "" {
-		return strings.NewReplacer("\n", "", "\r", "").Replace(string(b))
+		return oneLine(b)
 	}
 	return old
+}
+
+// oneLine returns a text without the ends of its lines.
+func oneLine(b []byte) string {
+	var line strings.Builder
+	line.Grow(len(b))
+	for _, c := range b {
+		if c != '\n' && c != '\r' {
+			line.WriteByte(c)
+		}
+	}
+	return line.String()
 }

@@ -28,6 +28,13 @@ const (
 	fieldSQLError
 	fieldLag
 	fieldDelay
+	fieldByGTID
+	fieldRetryCount
+	fieldConnectRetry
+	fieldReceived
+	fieldSourceLog
+	fieldSourcePos
+	fieldCount // how many there are
 )
 
 // fieldOf returns the field that a column fills, whatever the product and its age call it.
@@ -59,6 +66,26 @@ func fieldOf(column string) field {
 		return fieldLag
 	case "sql_delay":
 		return fieldDelay
+	case "auto_position", "using_gtid":
+		return fieldByGTID
+	default:
+		return positionFieldOf(column)
+	}
+}
+
+// positionFieldOf is fieldOf for what only a promotion must know.
+func positionFieldOf(column string) field {
+	switch strings.ToLower(column) {
+	case "retrieved_gtid_set", "gtid_io_pos":
+		return fieldReceived
+	case "source_log_file", "master_log_file":
+		return fieldSourceLog
+	case "read_source_log_pos", "read_master_log_pos":
+		return fieldSourcePos
+	case "source_retry_count", "master_retry_count":
+		return fieldRetryCount
+	case "connect_retry":
+		return fieldConnectRetry
 	default:
 		return fieldNone
 	}
@@ -67,9 +94,14 @@ func fieldOf(column string) field {
 // StatusReader turns the rows of StatusSQL into channels. It learns the columns from the
 // first answer it reads, so it belongs to one connection and one spelling of the statement.
 type StatusReader struct {
+	// Positions has it read what was received and from where, too: Channel.Received, SourceLog,
+	// SourcePos and RetryFor. They change with every transaction.
+	Positions bool
+
 	fields []field
 	dest   []driver.Value
 	last   []mpp.Channel
+	retry  time.Duration // Connect_Retry of the present row
 }
 
 // Read reads all rows. A slice that was returned is never changed afterwards; when nothing
@@ -118,9 +150,12 @@ func (r *StatusReader) Read(rows driver.Rows) ([]mpp.Channel, error) {
 // learn notes which column is what.
 func (r *StatusReader) learn(columns []string) error {
 	fields := make([]field, len(columns))
-	var seen [fieldDelay + 1]bool
+	var seen [fieldCount]bool
 	for i, name := range columns {
 		fields[i] = fieldOf(name)
+		if !r.Positions && fields[i] >= fieldRetryCount {
+			fields[i] = fieldNone
+		}
 		seen[fields[i]] = true
 	}
 	for _, must := range []struct {
@@ -168,10 +203,39 @@ func (r *StatusReader) row(old mpp.Channel) mpp.Channel {
 			c.Lag, c.LagKnown = seconds(v)
 		case fieldDelay:
 			c.Delay, _ = seconds(v)
+		case fieldByGTID:
+			c.ByGTID = on(v) // MySQL has 1, MariaDB Slave_Pos or Current_Pos
+		default:
+			r.position(&c, &old, i)
 		}
 	}
 	return c
 }
+
+// position reads column at as far as it is one that only a promotion must know.
+func (r *StatusReader) position(c, old *mpp.Channel, at int) {
+	v := r.dest[at]
+	switch r.fields[at] {
+	case fieldReceived:
+		c.Received = keepLine(old.Received, v)
+	case fieldSourceLog:
+		c.SourceLog = keep(old.SourceLog, v)
+	case fieldSourcePos:
+		n, _ := number(v)
+		c.SourcePos = uint64(max(n, 0))
+	case fieldConnectRetry:
+		r.retry, _ = seconds(v)
+	case fieldRetryCount: // comes after Connect_Retry in every product
+		n, ok := number(v)
+		if ok && n > 0 && r.retry > 0 {
+			c.RetryFor = r.retry * time.Duration(min(n, int64(maxRetryFor/r.retry)))
+		}
+	default:
+	}
+}
+
+// maxRetryFor bounds what is shown of how long a receiver tries: a century is for ever.
+const maxRetryFor = 100 * 365 * 24 * time.Hour
 
 // maxSeconds bounds a number of seconds to what a time.Duration can hold.
 const maxSeconds = int64(1<<63-1) / int64(time.Second)

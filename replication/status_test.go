@@ -78,6 +78,72 @@ func TestReplicaStatusIsReadInEverySpelling(t *testing.T) {
 	}
 }
 
+// positions are the values of what only a promotion must know, as each product says it.
+func positions(columns []string) map[string]driver.Value {
+	values := spell(columns, map[string]driver.Value{
+		"Source_Host": []byte("h"), "Replica_IO_Running": []byte("Yes"), "Replica_SQL_Running": []byte("Yes"),
+		"Source_Log_File": []byte("binlog.000007"), "Read_Source_Log_Pos": uint64(4711),
+		"Connect_Retry": int64(60), "Source_Retry_Count": uint64(10),
+	})
+	if contains(columns, "Using_Gtid") {
+		values["Using_Gtid"], values["Gtid_IO_Pos"] = []byte("Slave_Pos"), []byte("0-1-5,1-2-7")
+	} else {
+		values["Auto_Position"], values["Retrieved_Gtid_Set"] = int64(1), []byte("a:1-5,\nb:7")
+	}
+	return values
+}
+
+func TestPositionsAreReadWhereTheyAreWanted(t *testing.T) {
+	const host, retry = "h", 10 * time.Minute
+	mysql := mpp.Channel{
+		SourceHost: host, IO: "Yes", SQL: "Yes", ByGTID: true, RetryFor: retry,
+		Received: "a:1-5,b:7", SourceLog: "binlog.000007", SourcePos: 4711,
+	}
+	mariadb := mysql
+	mariadb.Received, mariadb.RetryFor = "0-1-5,1-2-7", 0
+	for name, c := range map[string]struct {
+		columns []string
+		want    mpp.Channel
+	}{
+		"5.7": {oldMySQLColumns(), mysql}, "9.7": {newMySQLColumns(), mysql}, "MariaDB": {mariaDBColumns(), mariadb},
+	} {
+		t.Run(name, func(t *testing.T) {
+			read := func(r *replication.StatusReader) mpp.Channel {
+				got, err := r.Read(&rows{columns: c.columns, data: [][]driver.Value{row(c.columns, positions(c.columns))}})
+				if err != nil || len(got) != 1 {
+					t.Fatalf("%v (%v)", got, err)
+				}
+				return got[0]
+			}
+			reader := &replication.StatusReader{Positions: true}
+			for range 2 { // the second time from what is kept
+				if diff := cmp.Diff(c.want, read(reader)); diff != "" {
+					t.Error(diff)
+				}
+			}
+			unwanted := mpp.Channel{SourceHost: host, IO: "Yes", SQL: "Yes", ByGTID: true}
+			if diff := cmp.Diff(unwanted, read(new(replication.StatusReader))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestChannelByLogPositionIsNotByGTID(t *testing.T) {
+	for column, value := range map[string]driver.Value{"Using_Gtid": []byte("No"), "Auto_Position": int64(0)} {
+		columns := newMySQLColumns()
+		if column == "Using_Gtid" {
+			columns = mariaDBColumns()
+		}
+		values := positions(columns)
+		values[column] = value
+		got, err := new(replication.StatusReader).Read(&rows{columns: columns, data: [][]driver.Value{row(columns, values)}})
+		if err != nil || len(got) != 1 || got[0].ByGTID {
+			t.Errorf("%s %v: %+v (%v)", column, value, got, err)
+		}
+	}
+}
+
 func TestStatusThatIsPublishedIsNeverChanged(t *testing.T) {
 	columns := newMySQLColumns()
 	state := func(hosts ...string) *rows {
