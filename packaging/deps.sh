@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# deps.sh [all|demo]: installs what the tests (all) or the demo need from Debian: the MariaDB
-# server without its service and, for the tests, the balancers that they plug into. Without
-# root or apt it says what is missing. A server of your own, on PATH or in MPP_SERVER_DIR, is
-# used as it is: then no other one is installed beside it, and no package is ever removed.
+# deps.sh [all|demo|lab]: installs what the tests (all), the demo or the lab need from Debian:
+# the MariaDB server, for the tests the balancers that they plug into, and what the lab's hosts
+# need (sshd, nft, arping), none of them with its service running. Without root or apt it says
+# what is missing. A server of your own, on PATH or in MPP_SERVER_DIR, is used as it is: then no
+# other one is installed beside it, and no package is ever removed.
 set -euo pipefail
 
 server=(mariadbd:mariadb-server-core mariadb:mariadb-client-core) # program:package
 balancers=(haproxy:haproxy keepalived:keepalived)
+lab=(ip:iproute2 sshd:openssh-server ssh:openssh-client nft:nftables arping:iputils-arping ps:procps)
 export PATH=$PATH:/usr/sbin:/sbin
 
 case ${1:-all} in
-  all) wanted=("${balancers[@]}" ip:iproute2) ;;
+  all) wanted=("${balancers[@]}" "${lab[@]}") ;;
   demo) wanted=() ;;
-  *) echo "usage: deps.sh [all|demo]" >&2 && exit 2 ;;
+  lab) wanted=("${lab[@]}") ;;
+  *) echo "usage: deps.sh [all|demo|lab]" >&2 && exit 2 ;;
 esac
 own_server() { [[ -n ${MPP_SERVER_DIR:-} ]] || command -v mysqld >/dev/null; }
 own_server || wanted+=("${server[@]}")
@@ -52,10 +55,14 @@ echo "deps: installed ${missing[*]}"
 
 # Nor must a service that came with them start at the next boot: nobody asked for one.
 for name in "${missing[@]}"; do
-  [[ $name == haproxy || $name == keepalived ]] || continue
+  case $name in
+    haproxy | keepalived) units=("$name.service") ;;
+    openssh-server) units=(ssh.service ssh.socket) ;;
+    *) continue ;;
+  esac
   if command -v systemctl >/dev/null; then
-    systemctl --quiet disable "$name.service" >/dev/null 2>&1 || true
+    systemctl --quiet disable "${units[@]}" >/dev/null 2>&1 || true
   elif command -v deb-systemd-helper >/dev/null; then
-    deb-systemd-helper disable "$name.service" >/dev/null 2>&1 || true
+    deb-systemd-helper disable "${units[@]}" >/dev/null 2>&1 || true
   fi
 done

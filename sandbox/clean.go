@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"mpp/sandbox/process"
 )
 
 // memoryRoom is how many bytes must be free in memory's file system for servers to
@@ -63,7 +65,7 @@ func makeDir(ctx context.Context, dir string) (string, error) {
 // makeTempDir makes a folder whose name says which program owns it, so that it is
 // never without an owner. Other programs may remove an empty root meanwhile.
 func makeTempDir() (string, error) {
-	me, err := identify(os.Getpid())
+	me, err := process.Identify(os.Getpid())
 	if err != nil {
 		return "", err
 	}
@@ -174,16 +176,16 @@ func serverDirs(dir string, depth int) []string {
 
 // ownerGone tells whether the name of a temporary folder names a dead owner.
 func ownerGone(name string) bool {
-	var owner procID
+	var owner process.ID
 	_, err := fmt.Sscanf(name, "%d.%d.", &owner.PID, &owner.Start)
-	owner.Boot = bootID()
-	return err == nil && !owner.alive()
+	owner.Boot = process.BootID()
+	return err == nil && !owner.Alive()
 }
 
 // stale tells whether no server of a folder has an owner any more.
 func stale(dir string) bool {
 	for _, rec := range recordsUnder(dir) {
-		if rec.Detached && rec.Process.alive() || !rec.Detached && rec.Owner.alive() {
+		if rec.Detached && rec.Process.Alive() || !rec.Detached && rec.Owner.Alive() {
 			return false
 		}
 	}
@@ -206,7 +208,7 @@ func recordsUnder(dir string) []record {
 // The folder of all temporary ones goes too when it is empty.
 func removeDir(dir string) error {
 	for _, rec := range recordsUnder(dir) {
-		if err := found(rec.Process).kill(); err != nil {
+		if err := process.Found(rec.Process).Kill(); err != nil {
 			return fmt.Errorf("remove server folder: %w", err)
 		}
 		if rec.SocketDir != "" {

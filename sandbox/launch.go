@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"mpp/sandbox/process"
 )
 
 // startTimeout bounds the wait for a server to answer, for callers whose context
@@ -128,11 +130,11 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	argv = append(argv, rec.serverArgs(s.dir)...)
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...) // it outlives this call
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
-	p, err := spawn(cmd, rec.Detached)
+	p, err := process.Start(cmd, rec.Detached)
 	if err != nil {
 		return err
 	}
-	rec.Process = p.id
+	rec.Process = p.ID()
 	s.mu.Lock()
 	s.proc, s.rec = p, rec
 	s.mu.Unlock()
@@ -144,18 +146,18 @@ func (s *Server) launchOnce(ctx context.Context) error {
 
 // awaitAnswer returns when the server answers a query, or the process has ended,
 // or ctx has. logStart is where this run's part of the error log begins.
-func (s *Server) awaitAnswer(ctx context.Context, p *process, logStart int64) error {
+func (s *Server) awaitAnswer(ctx context.Context, p *process.Process, logStart int64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		select {
-		case <-p.done:
+		case <-p.Done():
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
 	err := Eventually(ctx, 10*time.Millisecond, func(ctx context.Context) error {
-		if !p.running() {
+		if !p.Running() {
 			return ErrNotRunning
 		}
 		// MySQL's first, temporary server of an upgrade may be slow to hang up.
@@ -167,7 +169,7 @@ func (s *Server) awaitAnswer(ctx context.Context, p *process, logStart int64) er
 	if err == nil {
 		return nil
 	}
-	if p.running() {
+	if p.Running() {
 		return fmt.Errorf("wait for answer: %w; end of its log:\n%s", err, s.ErrorLogTail())
 	}
 	if logHas(s.errorLog(), logStart, "already in use") {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"mpp/sandbox/process"
 )
 
 // recordFile is the name of the file, in a server's folder, that tells other
@@ -29,16 +31,16 @@ type record struct {
 	Socket   string   `json:"socket"`
 	// SocketDir is a folder for the socket alone, where the server's own folder
 	// has too long a name; else empty.
-	SocketDir string `json:"socket_dir"`
-	DataDir   string `json:"data_dir"`
-	Binlog    string `json:"binlog"` // path without the number
-	Owner     procID `json:"owner"`  // the program that started it first
-	Process   procID `json:"process"`
+	SocketDir string     `json:"socket_dir"`
+	DataDir   string     `json:"data_dir"`
+	Binlog    string     `json:"binlog"` // path without the number
+	Owner     process.ID `json:"owner"`  // the program that started it first
+	Process   process.ID `json:"process"`
 }
 
 // newRecord describes a server that is about to be made in dir.
 func newRecord(o Options, dir, address string) (record, error) {
-	owner, err := identify(os.Getpid())
+	owner, err := process.Identify(os.Getpid())
 	if err != nil {
 		return record{}, err
 	}

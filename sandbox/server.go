@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"mpp/sandbox/process"
 )
 
 // The conditions that callers may want to tell apart.
@@ -65,7 +67,7 @@ type Server struct {
 
 	mu     sync.Mutex // guards what follows
 	rec    record
-	proc   *process
+	proc   *process.Process
 	hold   *reservation
 	closed bool
 }
@@ -99,8 +101,8 @@ func Open(dir string) (*Server, error) {
 		return nil, fmt.Errorf("open server: %w", err)
 	}
 	s := &Server{dir: dir, rec: rec}
-	if rec.Process.alive() {
-		s.proc = found(rec.Process)
+	if rec.Process.Alive() {
+		s.proc = process.Found(rec.Process)
 	}
 	if s.db, err = openRoot(rec.Socket); err != nil {
 		return nil, fmt.Errorf("open server: %w", err)
@@ -157,14 +159,17 @@ func (s *Server) Base() Base { return s.record().Base }
 
 // PID returns the process id, or 0 if the server does not run.
 func (s *Server) PID() int {
-	if p := s.process(); p.running() {
-		return p.id.PID
+	if p := s.current(); p.Running() {
+		return p.ID().PID
 	}
 	return 0
 }
 
 // Running tells whether the server has a process; a frozen one has.
-func (s *Server) Running() bool { return s.process().running() }
+func (s *Server) Running() bool { return s.current().Running() }
+
+// Frozen tells whether the process is held by Freeze.
+func (s *Server) Frozen() bool { return s.Running() && s.current().Stopped() }
 
 // Root returns a handle for root, who may do anything, over the unix socket. It is
 // the same handle each time, it survives a restart, and Close closes it. Queries
@@ -189,11 +194,11 @@ func (s *Server) Kill() error {
 
 // kill is Kill for callers that hold op.
 func (s *Server) kill() error {
-	p := s.process()
-	if !p.running() {
+	p := s.current()
+	if !p.Running() {
 		return nil
 	}
-	if err := p.kill(); err != nil { // SIGKILL ends a stopped process too
+	if err := p.Kill(); err != nil { // SIGKILL ends a stopped process too
 		return fmt.Errorf("kill server %s: %w", s.Name(), err)
 	}
 	s.logf("killed")
@@ -204,14 +209,14 @@ func (s *Server) kill() error {
 // connections for it, but nothing answers. It returns ErrNotRunning if there is
 // no process.
 func (s *Server) Freeze() error {
-	p := s.process()
+	p := s.current()
 	if err := s.signal(p, syscall.SIGSTOP); err != nil {
 		return fmt.Errorf("freeze server %s: %w", s.Name(), err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), process.KillTimeout)
 	defer cancel()
 	err := Eventually(ctx, time.Millisecond, func(context.Context) error {
-		if !p.running() || p.stopped() {
+		if !p.Running() || p.Stopped() {
 			return nil
 		}
 		return errors.New("its threads have not stopped yet")
@@ -225,7 +230,7 @@ func (s *Server) Freeze() error {
 
 // Thaw lets a frozen process go on. It returns ErrNotRunning if there is none.
 func (s *Server) Thaw() error {
-	if err := s.signal(s.process(), syscall.SIGCONT); err != nil {
+	if err := s.signal(s.current(), syscall.SIGCONT); err != nil {
 		return fmt.Errorf("thaw server %s: %w", s.Name(), err)
 	}
 	s.logf("thawed")
@@ -244,7 +249,7 @@ func (s *Server) Stop(ctx context.Context) error {
 
 // stop is Stop for callers that hold op.
 func (s *Server) stop(ctx context.Context) error {
-	p := s.process()
+	p := s.current()
 	s.db.SetMaxIdleConns(0) // MySQL waits 2 s for idle ones
 	s.db.SetMaxIdleConns(1)
 	for _, sig := range []syscall.Signal{syscall.SIGCONT, syscall.SIGTERM} {
@@ -256,7 +261,7 @@ func (s *Server) stop(ctx context.Context) error {
 			return fmt.Errorf("stop server %s: %w", s.Name(), err)
 		}
 	}
-	if err := p.wait(ctx); err != nil {
+	if err := p.Wait(ctx); err != nil {
 		return fmt.Errorf("stop server %s: %w", s.Name(), err)
 	}
 	s.logf("stopped")
@@ -324,18 +329,18 @@ func (s *Server) ErrorLogTail() string {
 func (s *Server) errorLog() string { return filepath.Join(s.dir, "error.log") }
 
 // signal sends a signal, or returns ErrNotRunning.
-func (s *Server) signal(p *process, sig syscall.Signal) error {
-	if !p.running() {
+func (s *Server) signal(p *process.Process, sig syscall.Signal) error {
+	if !p.Running() {
 		return ErrNotRunning
 	}
-	err := p.id.signal(sig)
+	err := p.ID().Signal(sig)
 	if errors.Is(err, os.ErrProcessDone) {
 		return ErrNotRunning
 	}
 	return err
 }
 
-func (s *Server) process() *process {
+func (s *Server) current() *process.Process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.proc

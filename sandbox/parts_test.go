@@ -1,34 +1,10 @@
 package sandbox
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 )
-
-func TestRecycledPidIsNeverSignalled(t *testing.T) {
-	me, err := identify(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !me.alive() {
-		t.Error("this process is not alive")
-	}
-	another, otherBoot := me, me
-	another.Start--
-	otherBoot.Boot = "another"
-	for name, id := range map[string]procID{"start time": another, "boot": otherBoot, "nobody": {}} {
-		if id.alive() {
-			t.Errorf("%s: alive", name)
-		}
-		// SIGKILL would end this very test.
-		if err := id.signal(syscall.SIGKILL); !errors.Is(err, os.ErrProcessDone) {
-			t.Errorf("%s: signal: %v", name, err)
-		}
-	}
-}
 
 func TestVersionLinesOfTheProducts(t *testing.T) {
 	for line, want := range map[string]struct {

@@ -1,4 +1,8 @@
-package sandbox
+// Package process names the processes of this machine for good, by pid, start time
+// and boot, starts some that die with this program or outlive it, and ends them.
+// Nobody owns a Process but who started it; Wait and Kill block until the kernel has
+// taken it apart. Tests use real processes.
+package process
 
 import (
 	"bytes"
@@ -16,31 +20,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// procID names a process for good: a pid alone is used again after a while.
-type procID struct {
+// ID names a process for good: a pid alone is used again after a while.
+type ID struct {
 	PID   int    `json:"pid"`   // 0: none
 	Start uint64 `json:"start"` // clock ticks since boot
 	Boot  string `json:"boot"`
 }
 
-// identify returns the identity of a live process.
-func identify(pid int) (procID, error) {
+// Identify returns the identity of a live process.
+func Identify(pid int) (ID, error) {
 	_, start, err := procStat(pid)
 	if err != nil {
-		return procID{}, err
+		return ID{}, err
 	}
-	return procID{PID: pid, Start: start, Boot: bootID()}, nil
+	return ID{PID: pid, Start: start, Boot: BootID()}, nil
 }
 
-// alive tells whether the process still runs; a zombie does not.
-func (p procID) alive() bool {
+// Alive tells whether the process still runs; a zombie does not.
+func (p ID) Alive() bool {
 	state, start, err := procStat(p.PID)
-	return p.PID > 0 && err == nil && start == p.Start && state != 'Z' && state != 'X' && p.Boot == bootID()
+	return p.PID > 0 && err == nil && start == p.Start && state != 'Z' && state != 'X' && p.Boot == BootID()
 }
 
-// signal sends a signal, and never to another process that has got the same pid.
+// Signal sends a signal, and never to another process that has got the same pid.
 // It returns os.ErrProcessDone if the process is gone.
-func (p procID) signal(sig syscall.Signal) error {
+func (p ID) Signal(sig syscall.Signal) error {
 	if p.PID <= 0 {
 		return os.ErrProcessDone
 	}
@@ -53,7 +57,7 @@ func (p procID) signal(sig syscall.Signal) error {
 		return fmt.Errorf("open process %d: %w", p.PID, err)
 	}
 	defer unix.Close(fd)
-	if !p.alive() {
+	if !p.Alive() {
 		return os.ErrProcessDone
 	}
 	err = unix.PidfdSendSignal(fd, sig, nil, 0)
@@ -85,31 +89,32 @@ func procStat(pid int) (state byte, start uint64, err error) {
 	return fields[0][0], start, nil
 }
 
-// bootID names the run of the kernel that start times count from.
-func bootID() string {
+// BootID names the run of the kernel that start times count from.
+func BootID() string {
 	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(id))
 }
 
-// process is a running server: a child of this program, or one that was found.
-type process struct {
-	id   procID
+// Process is a running program: a child of this one, or one that was found. A nil
+// Process does not run.
+type Process struct {
+	id   ID
 	done chan struct{} // closed when a child has been reaped; nil if not a child
 	err  error         // why the child ended; read after done
 }
 
-// found wraps a process that another program started.
-func found(id procID) *process { return &process{id: id} }
+// Found wraps a process that another program started.
+func Found(id ID) *Process { return &Process{id: id} }
 
-// spawn starts a command as a child. Unless detached, the kernel kills the child
+// Start starts a command as a child. Unless detached, the kernel kills the child
 // when this program ends, however that comes about.
-func spawn(cmd *exec.Cmd, detached bool) (*process, error) {
+func Start(cmd *exec.Cmd, detached bool) (*Process, error) {
 	attr := &syscall.SysProcAttr{Setsid: detached, Setpgid: !detached}
 	if !detached {
 		attr.Pdeathsig = syscall.SIGKILL
 	}
 	cmd.SysProcAttr = attr
-	p := &process{done: make(chan struct{})}
+	p := &Process{done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		// The kernel takes the end of the *thread* that forked for the parent's
@@ -119,7 +124,7 @@ func spawn(cmd *exec.Cmd, detached bool) (*process, error) {
 		err := cmd.Start()
 		if err == nil {
 			// A child that is not waited for yet keeps its pid, even when dead.
-			p.id, err = identify(cmd.Process.Pid)
+			p.id, err = Identify(cmd.Process.Pid)
 			if err != nil {
 				err = errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 			}
@@ -137,8 +142,17 @@ func spawn(cmd *exec.Cmd, detached bool) (*process, error) {
 	return p, nil
 }
 
-// running tells whether the process still exists.
-func (p *process) running() bool {
+// ID returns the identity.
+func (p *Process) ID() ID { return p.id }
+
+// Done is closed when the process has ended and was reaped; nil if it is no child.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err is why a child ended, once Done is closed.
+func (p *Process) Err() error { return p.err }
+
+// Running tells whether the process still exists.
+func (p *Process) Running() bool {
 	if p == nil {
 		return false
 	}
@@ -149,11 +163,11 @@ func (p *process) running() bool {
 		default:
 		}
 	}
-	return p.id.alive()
+	return p.id.Alive()
 }
 
-// wait returns when the process is gone, or with ctx's error.
-func (p *process) wait(ctx context.Context) error {
+// Wait returns when the process is gone, or with ctx's error.
+func (p *Process) Wait(ctx context.Context) error {
 	if p.done != nil {
 		select {
 		case <-p.done:
@@ -162,35 +176,38 @@ func (p *process) wait(ctx context.Context) error {
 			return fmt.Errorf("wait for process %d to end: %w", p.id.PID, ctx.Err())
 		}
 	}
-	err := Eventually(ctx, 5*time.Millisecond, func(context.Context) error {
-		if p.id.alive() {
-			return errors.New("it still runs")
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for p.id.Alive() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for process %d to end: %w", p.id.PID, ctx.Err())
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("wait for process %d to end: %w", p.id.PID, err)
 	}
 	return nil
 }
 
-// stopped tells whether the process is held by SIGSTOP.
-func (p *process) stopped() bool {
+// pollEvery is how often a process that is no child is looked at.
+const pollEvery = 5 * time.Millisecond
+
+// Stopped tells whether the process is held by SIGSTOP.
+func (p *Process) Stopped() bool {
 	state, start, err := procStat(p.id.PID)
 	return err == nil && start == p.id.Start && state == 'T'
 }
 
-// killTimeout bounds the wait for the kernel to take a killed process apart; it
+// KillTimeout bounds the wait for the kernel to take a killed process apart; it
 // writes nothing back, but a machine under load may need seconds.
-const killTimeout = 30 * time.Second
+const KillTimeout = 30 * time.Second
 
-// kill ends the process at once and waits until it is gone.
-func (p *process) kill() error {
-	err := p.id.signal(syscall.SIGKILL)
+// Kill ends the process at once and waits until it is gone.
+func (p *Process) Kill() error {
+	err := p.id.Signal(syscall.SIGKILL)
 	if err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), KillTimeout)
 	defer cancel()
-	return p.wait(ctx)
+	return p.Wait(ctx)
 }
