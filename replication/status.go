@@ -204,12 +204,26 @@ func (r *StatusReader) row(old mpp.Channel) mpp.Channel {
 		case fieldDelay:
 			c.Delay, _ = seconds(v)
 		case fieldByGTID:
-			c.ByGTID = on(v) // MySQL has 1, MariaDB Slave_Pos or Current_Pos
+			c.ByGTID = byGTID(v)
 		default:
 			r.position(&c, &old, i)
 		}
 	}
 	return c
+}
+
+// byGTID reads MySQL's Auto_Position, 0 or 1, and MariaDB's Using_Gtid: No, Slave_Pos or
+// Current_Pos. It takes no memory, as on would over a word: it is asked in every poll.
+func byGTID(v driver.Value) bool {
+	if n, ok := v.(int64); ok {
+		return n != 0
+	}
+	switch string(text(v)) {
+	case "", "0", "No", "NO":
+		return false
+	default:
+		return true
+	}
 }
 
 // position reads column at as far as it is one that only a promotion must know.
