@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"mpp"
-	"mpp/publish/answer"
 )
 
 // decode reads a JSON body into v. Unknown fields and anything after the value are refused:
@@ -49,7 +48,7 @@ func (s *Server) postCommand(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	c.By = asker(r, c.By)
-	ctx, done := s.patience(w, r)
+	ctx, done := s.patience(w, r, commandTimeout)
 	defer done()
 	result, err := s.o.Source.Do(ctx, p.Name, c)
 	s.o.Log.Info().Str("pool", p.Name).Str("verb", string(c.Verb)).Str("node", c.Node).Str("by", c.By).
@@ -58,6 +57,7 @@ func (s *Server) postCommand(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	result.Changes = orEmpty(result.Changes)
+	result = s.planned(result)
 	status := http.StatusOK
 	if !result.Done {
 		status = http.StatusConflict
@@ -66,44 +66,12 @@ func (s *Server) postCommand(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// check refuses commands that make no sense whatever the pool's logic is, and brings the
-// node's address into the form of the configuration.
-func (s *Server) check(p *mpp.PoolView, c *mpp.Command) error {
-	switch c.Verb {
-	case mpp.VerbRecover, mpp.VerbActivatePrimary, mpp.VerbMaintenance:
-	case mpp.VerbPromote, mpp.VerbDemote:
-		if c.Node == "" {
-			return failf(http.StatusBadRequest, `give the node's address as "node"`, "%s needs a node", c.Verb)
-		}
-	case "":
-		return failf(http.StatusBadRequest, "", `"verb" is missing: recover, activate-primary, promote, demote or maintenance`)
-	default:
-		return failf(http.StatusBadRequest, "", "unknown verb %q: recover, activate-primary, promote, demote or maintenance", clip(string(c.Verb)))
-	}
-	if c.Verb != mpp.VerbMaintenance && c.Maintenance != (mpp.Maintenance{}) {
-		return failf(http.StatusBadRequest, "", `"maintenance" belongs to the verb maintenance only`)
-	}
-	if c.Verb == mpp.VerbActivatePrimary && c.Node != "" {
-		return failf(http.StatusBadRequest, "use promote for any other node", "activate-primary takes no node")
-	}
-	c.Maintenance.Reason = answer.OneLine(c.Maintenance.Reason)
-	if c.Node == "" {
-		return nil
-	}
-	_, n, why := answer.Find(&mpp.View{Pools: []mpp.PoolView{*p}}, p.Name, c.Node)
-	if n == nil {
-		return failf(http.StatusNotFound, "GET /v1/pools/"+p.Name+" lists its nodes", "%s", why)
-	}
-	c.Node = n.Address
-	return nil
-}
-
-// patience gives a request the time that the daemon may need.
-func (s *Server) patience(w http.ResponseWriter, r *http.Request) (context.Context, context.CancelFunc) {
+// patience gives a request the time that the daemon may need, which is limit.
+func (s *Server) patience(w http.ResponseWriter, r *http.Request, limit time.Duration) (context.Context, context.CancelFunc) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{}) // or it would end the request's context
-	_ = control.SetWriteDeadline(time.Now().Add(commandTimeout + writeTimeout))
-	return context.WithTimeout(r.Context(), commandTimeout)
+	_ = control.SetWriteDeadline(time.Now().Add(limit + writeTimeout))
+	return context.WithTimeout(r.Context(), limit)
 }
 
 // postCheck polls a node at once.
@@ -112,7 +80,7 @@ func (s *Server) postCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, done := s.patience(w, r)
+	ctx, done := s.patience(w, r, commandTimeout)
 	defer done()
 	o, err := s.o.Source.CheckNow(ctx, n.Address)
 	if err != nil {
@@ -130,7 +98,7 @@ type Reloaded struct {
 
 // postReload reads the configuration again: 409 with every mistake when it is not taken.
 func (s *Server) postReload(w http.ResponseWriter, r *http.Request) error {
-	ctx, done := s.patience(w, r)
+	ctx, done := s.patience(w, r, commandTimeout)
 	defer done()
 	err := s.o.Source.Reload(ctx)
 	s.o.Log.Info().Str("by", asker(r, "")).Err(err).Msg("reload asked for")

@@ -17,12 +17,22 @@ import (
 func wellSource() *publishtest.Source {
 	now := time.Now()
 	return &publishtest.Source{
+		ViewFunc: func() *mpp.View { return publishtest.WithEngine(now) },
 		ExplainFunc: func(pool string) (mpp.Explanation, bool) {
 			return mpp.Explanation{Pool: pool, At: now, Summary: "well", Nodes: []mpp.NodeExplanation{
 				{Address: publishtest.Active, Type: mpp.Primary, State: mpp.Active, Why: "PRIMARY", Now: "OK", Next: "4 failed polls"},
-			}}, true
+			}, Readiness: &mpp.Readiness{Pool: pool, At: now}}, true
 		},
-		EventsFunc: func(after uint64, limit int) []mpp.Event { return numbered(after, limit) },
+		ReadinessFunc: func(pool string) (mpp.Readiness, bool) { return publishtest.Readiness(now), pool == "db3" },
+		OperationsFunc: func(string, int) ([]mpp.Operation, error) {
+			return []mpp.Operation{publishtest.Failover(now), {ID: 2, Kind: mpp.OpRejoin}}, nil
+		},
+		OperationFunc: func(_ string, id uint64) (mpp.Operation, bool) {
+			return publishtest.Failover(now), id == 3
+		},
+		StatementsFunc: func(mpp.Operation) [][]string { return [][]string{{"STOP SLAVE IO_THREAD"}, nil} },
+		DoctorFunc:     func(context.Context, string) (mpp.Diagnosis, error) { return publishtest.Diagnosis(now), nil },
+		EventsFunc:     func(after uint64, limit int) []mpp.Event { return numbered(after, limit) },
 		DoFunc: func(context.Context, string, mpp.Command) (mpp.Result, error) {
 			return mpp.Result{Done: true, Changes: []string{"FAIL -> UNKNOWN"}}, nil
 		},
@@ -95,7 +105,10 @@ func everyAnswer() []asked {
 		{method: "GET", url: "/-/ready", route: "/-/ready", status: 503, src: unready},
 		{method: "GET", url: "/metrics", route: "/metrics", status: 200},
 	}
-	for _, path := range []string{"/v1/pools", "/v1/pools/{pool}", "/v1/pools/{pool}/explain", "/v1/nodes", "/v1/nodes/{node}"} {
+	for _, path := range []string{
+		"/v1/pools", "/v1/pools/{pool}", "/v1/pools/{pool}/explain", "/v1/pools/{pool}/readiness",
+		"/v1/pools/{pool}/operations", "/v1/pools/{pool}/operations/{id}", "/v1/nodes", "/v1/nodes/{node}",
+	} {
 		list = append(list, asked{method: "GET", url: concrete(path), route: path, status: 503, src: starting})
 	}
 	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
@@ -104,11 +117,47 @@ func everyAnswer() []asked {
 			asked{method: method, url: "/v1/check/writer/10.0.0.1", route: route, status: 200},
 			asked{method: method, url: "/v1/check/writer/10.0.0.2", route: route, status: 503})
 	}
+	list = append(list, everyOperation()...)
 	return append(list, everyPost(starting, stuck, refusing)...)
 }
 
+// everyOperation asks about what a pool with an engine does.
+func everyOperation() []asked {
+	const ready, all, one = "/v1/pools/{pool}/readiness", "/v1/pools/{pool}/operations", "/v1/pools/{pool}/operations/{id}"
+	const doctor, commands = "/v1/pools/{pool}/doctor", "/v1/pools/{pool}/commands"
+	dry := wellSource()
+	dry.DoFunc = func(context.Context, string, mpp.Command) (mpp.Result, error) {
+		plan := publishtest.Failover(time.Now())
+		return mpp.Result{Done: true, Plan: &plan}, nil
+	}
+	never := wellSource()
+	never.DoctorFunc = func(context.Context, string) (mpp.Diagnosis, error) { return mpp.Diagnosis{}, context.DeadlineExceeded }
+	starting := &publishtest.Source{ViewFunc: func() *mpp.View { return nil }}
+	return []asked{
+		{method: "GET", url: "/v1/pools/db3/readiness", route: ready, status: 200},
+		{method: "GET", url: "/v1/pools/db1/readiness", route: ready, status: 404},
+		{method: "GET", url: "/v1/pools/db3/operations", route: all, status: 200},
+		{method: "GET", url: "/v1/pools/db3/operations?limit=1", route: all, status: 200},
+		{method: "GET", url: "/v1/pools/db3/operations?limit=-1", route: all, status: 400},
+		{method: "GET", url: "/v1/pools/db9/operations", route: all, status: 404},
+		{method: "GET", url: "/v1/pools/db3/operations/3", route: one, status: 200},
+		{method: "GET", url: "/v1/pools/db3/operations/4", route: one, status: 200},
+		{method: "GET", url: "/v1/pools/db3/operations/5", route: one, status: 200},
+		{method: "GET", url: "/v1/pools/db3/operations/99", route: one, status: 404},
+		{method: "GET", url: "/v1/pools/db3/operations/last", route: one, status: 404},
+		{method: "POST", url: "/v1/pools/db3/commands", route: commands, status: 200, src: dry, body: `{"verb":"switchover","options":{"dry_run":true}}`},
+		{method: "POST", url: "/v1/pools/db3/doctor", route: doctor, status: 200},
+		{method: "POST", url: "/v1/pools/db1/doctor", route: doctor, status: 409},
+		{method: "POST", url: "/v1/pools/db9/doctor", route: doctor, status: 404},
+		{method: "POST", url: "/v1/pools/db3/doctor", route: doctor, status: 503, src: starting},
+		{method: "POST", url: "/v1/pools/db3/doctor", route: doctor, status: 504, src: never},
+		{method: "POST", url: "/v1/pools/db3/doctor", route: doctor, status: http.StatusForbidden},
+		{method: "POST", url: "/v1/pools/db3/doctor", route: doctor, status: 401, noToken: true},
+	}
+}
+
 func concrete(path string) string {
-	return strings.NewReplacer("{pool}", "db1", "{node}", publishtest.Active).Replace(path)
+	return strings.NewReplacer("{pool}", "db1", "{node}", publishtest.Active, "{id}", "3").Replace(path)
 }
 
 func everyPost(starting, stuck, refusing *publishtest.Source) []asked {

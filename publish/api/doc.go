@@ -3,7 +3,7 @@
 //
 // It owns its listeners and one goroutine a listener; net/http owns one a connection. It
 // holds no state of its own: every answer is made from a Source, which the daemon
-// implements. Reading blocks on nothing but the network. Do, CheckNow and Reload of the
+// implements. Reading blocks on nothing but the network. Do, CheckNow, Doctor and Reload of the
 // Source may take time; each is called with a context that ends after a fixed limit.
 //
 // Who may do what: every GET is answered to everybody who can connect. Every POST needs the

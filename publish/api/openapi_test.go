@@ -111,6 +111,10 @@ func nouns() map[string]reflect.Type {
 		"Check": reflect.TypeFor[mpp.CheckResult](), "Server": reflect.TypeFor[mpp.Server](), "Channel": reflect.TypeFor[mpp.Channel](),
 		"Explanation": reflect.TypeFor[mpp.Explanation](), "NodeExplanation": reflect.TypeFor[mpp.NodeExplanation](),
 		"NodeList": reflect.TypeFor[NodeList](), "Event": reflect.TypeFor[mpp.Event](), "EventList": reflect.TypeFor[EventList](),
+		"OperationList": reflect.TypeFor[OperationList](), "Operation": reflect.TypeFor[mpp.Operation](), "OperationOptions": reflect.TypeFor[mpp.OperationOptions](),
+		"Step": reflect.TypeFor[mpp.Step](), "Position": reflect.TypeFor[mpp.Position](), "Gate": reflect.TypeFor[mpp.Gate](), "Candidate": reflect.TypeFor[mpp.Candidate](),
+		"Readiness": reflect.TypeFor[mpp.Readiness](), "AddressReport": reflect.TypeFor[mpp.AddressReport](), "SemiSync": reflect.TypeFor[mpp.SemiSync](),
+		"Settings": reflect.TypeFor[mpp.Settings](), "Diagnosis": reflect.TypeFor[mpp.Diagnosis](), "Finding": reflect.TypeFor[mpp.Finding](),
 		"Command": reflect.TypeFor[mpp.Command](), "Result": reflect.TypeFor[mpp.Result](), "Reloaded": reflect.TypeFor[Reloaded](),
 	}
 }
@@ -283,6 +287,11 @@ func ask(t testing.TB, a asked) *httptest.ResponseRecorder {
 	if a.status == http.StatusForbidden {
 		s.o.Token = ""
 	}
+	return askOf(s, a)
+}
+
+// askOf asks a server over TCP.
+func askOf(s *Server, a asked) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(a.method, a.url, strings.NewReader(a.body))
 	if !a.noToken {
 		r.Header.Set("Authorization", "Bearer s3cret")

@@ -35,6 +35,7 @@ func (s *Server) getPools(w http.ResponseWriter, _ *http.Request) error {
 func filled(p mpp.PoolView) mpp.PoolView {
 	p.Problems = orEmpty(p.Problems)
 	p.Checkpoints = orEmpty(p.Checkpoints)
+	filledEngine(&p)
 	p.Nodes = slices.Clone(orEmpty(p.Nodes))
 	for i := range p.Nodes {
 		if o := p.Nodes[i].Observation; o != nil {
@@ -104,6 +105,10 @@ func (s *Server) getExplain(w http.ResponseWriter, r *http.Request) error {
 		return failf(http.StatusNotFound, "GET /v1/pools lists the pools", "there is no pool %q any more", p.Name)
 	}
 	e.Nodes, e.IfActiveDied, e.Problems = orEmpty(e.Nodes), orEmpty(e.IfActiveDied), orEmpty(e.Problems)
+	if e.Readiness != nil {
+		ready := filledReadiness(*e.Readiness)
+		e.Readiness = &ready
+	}
 	writeJSON(w, http.StatusOK, e)
 	return nil
 }

@@ -30,7 +30,9 @@ const (
 	idleTimeout  = 15 * time.Second
 	// commandTimeout is the limit for what the daemon is asked to do.
 	commandTimeout = 30 * time.Second
-	heartbeat      = 10 * time.Second
+	// doctorTimeout is that of a diagnosis, which waits for hosts that do not answer.
+	doctorTimeout = time.Minute
+	heartbeat     = 10 * time.Second
 )
 
 // Options say what is served where.
@@ -58,6 +60,7 @@ type Server struct {
 	o       Options
 	mux     *http.ServeMux
 	streams chan struct{} // a place for each event stream
+	doctors chan struct{} // a place for each diagnosis
 
 	ctx    context.Context // ends with Stop: streams and commands end with it
 	cancel context.CancelFunc
@@ -80,7 +83,7 @@ func New(o Options) (*Server, error) {
 	if o.SocketMode == 0 {
 		o.SocketMode = 0o660
 	}
-	s := &Server{o: o, streams: make(chan struct{}, maxStreams)}
+	s := &Server{o: o, streams: make(chan struct{}, maxStreams), doctors: make(chan struct{}, maxDoctors)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.mux = s.routes()
 	return s, nil

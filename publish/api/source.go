@@ -37,7 +37,7 @@ type Source interface {
 	// such pool or it has no engine.
 	Readiness(pool string) (mpp.Readiness, bool)
 	// Statements returns the statements and commands of each step of a plan, in order; empty for
-	// steps that have none. Nothing is asked of any server.
+	// steps that have none. Nothing is asked of any server, and no password is among them.
 	Statements(op mpp.Operation) [][]string
 	// Doctor tries, harmlessly, everything that a failover of the pool will need.
 	Doctor(ctx context.Context, pool string) (mpp.Diagnosis, error)

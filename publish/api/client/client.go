@@ -34,7 +34,7 @@ var (
 	ErrUnreachable = errors.New("mppd cannot be reached")
 	// ErrDenied: the daemon, or the socket's file mode, does not let this user in.
 	ErrDenied = errors.New("access denied")
-	// ErrNotFound: the daemon knows no such pool or node.
+	// ErrNotFound: the daemon knows no such pool, node or operation.
 	ErrNotFound = errors.New("not found")
 	// ErrRefused: the daemon understood and will not do it.
 	ErrRefused = errors.New("refused")

@@ -90,6 +90,51 @@ func TestWhatTheDaemonKnowsArrivesUnchanged(t *testing.T) {
 	}
 }
 
+func TestOperationsArriveUnchanged(t *testing.T) {
+	now := time.Now().UTC().Round(0)
+	view, failover, ready, found := publishtest.WithEngine(now), publishtest.Failover(now), publishtest.Readiness(now), publishtest.Diagnosis(now)
+	ready.Blockers = []string{}
+	view.Pools[2].Readiness = nil
+	limits := []int{}
+	c := running(t, &publishtest.Source{
+		ViewFunc:      func() *mpp.View { return view },
+		ReadinessFunc: func(pool string) (mpp.Readiness, bool) { return ready, pool == "db3" },
+		OperationsFunc: func(_ string, limit int) ([]mpp.Operation, error) {
+			limits = append(limits, limit)
+			return []mpp.Operation{failover}, nil
+		},
+		OperationFunc: func(_ string, id uint64) (mpp.Operation, bool) { return failover, id == 3 },
+		DoctorFunc:    func(context.Context, string) (mpp.Diagnosis, error) { return found, nil },
+	})["socket"]
+	r, err := c.Readiness(t.Context(), "db3")
+	if diff := cmp.Diff(&ready, r); diff != "" || err != nil {
+		t.Errorf("readiness: %v\n%s", err, diff)
+	}
+	_, err = c.Readiness(t.Context(), "db1")
+	condition(t, err, client.ErrNotFound, "no engine")
+	list, err := c.Operations(t.Context(), "db3", 3)
+	view.Pools[2].Repairs[0].Steps = []mpp.Step{}
+	want := []mpp.Operation{*view.Pools[2].Repairs[0], *view.Pools[2].Operation, failover}
+	if diff := cmp.Diff(want, list); diff != "" || err != nil {
+		t.Errorf("operations: %v\n%s", err, diff)
+	}
+	if diff := cmp.Diff([]int{3}, limits); diff != "" {
+		t.Error(diff)
+	}
+	o, err := c.Operation(t.Context(), "db3", 3)
+	if diff := cmp.Diff(&failover, o); diff != "" || err != nil {
+		t.Errorf("operation: %v\n%s", err, diff)
+	}
+	_, err = c.Operation(t.Context(), "db3", 99)
+	condition(t, err, client.ErrNotFound, "no operation 99")
+	d, err := c.Doctor(t.Context(), "db3")
+	if diff := cmp.Diff(&found, d); diff != "" || err != nil {
+		t.Errorf("diagnosis: %v\n%s", err, diff)
+	}
+	_, err = c.Doctor(t.Context(), "db1")
+	condition(t, err, client.ErrRefused, "no engine")
+}
+
 func TestRefusalIsAResultAndNonsenseAnError(t *testing.T) {
 	src := &publishtest.Source{
 		DoFunc: func(_ context.Context, _ string, c mpp.Command) (mpp.Result, error) {
