@@ -29,17 +29,37 @@ func (c *Config) fillSecrets() []Problem {
 	if c.API.TokenFile != "" {
 		f.token(c)
 	}
-	f.fill(&c.Defaults.Account, c.Defaults.at)
-	f.checkpoints(&c.Defaults)
+	f.pool(&c.Defaults)
 	for i := range c.Pools {
 		p := &c.Pools[i]
-		f.fill(&p.Account, p.at)
-		f.checkpoints(p)
+		f.pool(p)
 		for j := range p.Nodes {
-			f.fill(&p.Nodes[j].Account, p.Nodes[j].at)
+			f.fill(&p.Nodes[j].Account, accountPlace{p.Nodes[j].at, "account", defaultUser})
 		}
 	}
 	return f.problems
+}
+
+// pool reads the secrets of a pool but for its nodes'.
+func (f *filler) pool(p *Pool) {
+	f.fill(&p.Account, accountPlace{p.at, "account", defaultUser})
+	f.fill(&p.Failover.Replication, accountPlace{p.at, "failover.replication", ""})
+	if given(&p.Failover.Account, p.at, "failover.account") {
+		f.fill(&p.Failover.Account, accountPlace{p.at, "failover.account", defaultUser})
+	}
+	f.checkpoints(p)
+}
+
+// given reports whether an account that may be left out is there.
+func given(a *Account, at origins, table string) bool {
+	return len(a.sources()) > 0 || at.has(table+".user")
+}
+
+// accountPlace is where an account stands.
+type accountPlace struct {
+	at origins
+	// table is its table within the section; user is who logs in when nothing says it.
+	table, user string
 }
 
 func (f *filler) report(o Origin, x *fault) {
@@ -49,7 +69,7 @@ func (f *filler) report(o Origin, x *fault) {
 func (f *filler) checkpoints(p *Pool) {
 	for i := range p.Checkpoints {
 		if c := &p.Checkpoints[i]; c.Kind == CheckpointMySQL {
-			f.fill(&c.Account, c.at)
+			f.fill(&c.Account, accountPlace{c.at, "account", defaultUser})
 		}
 	}
 }
@@ -67,7 +87,7 @@ func (f *filler) token(c *Config) {
 }
 
 // fill reads the password of an account; having no source, or two, is for Validate to say.
-func (f *filler) fill(a *Account, at origins) {
+func (f *filler) fill(a *Account, place accountPlace) {
 	var got found
 	key := ""
 	if sources := a.sources(); len(sources) == 1 {
@@ -82,11 +102,11 @@ func (f *filler) fill(a *Account, at origins) {
 		got = f.once(key+" "+a.DefaultsFile, func() found { return fromDefaults(a.DefaultsFile) })
 	}
 	if got.fault != nil {
-		f.report(at["account."+key], got.fault)
+		f.report(place.at[place.table+"."+key], got.fault)
 	}
 	a.Password = got.password
-	if !at.has("account.user") {
-		a.User = cmp.Or(got.user, defaultUser)
+	if !place.at.has(place.table + ".user") {
+		a.User = cmp.Or(got.user, place.user)
 	}
 }
 

@@ -17,6 +17,7 @@ type Checks struct {
 	Write       WriteCheck
 	Identity    IdentityCheck
 	Cluster     ClusterCheck
+	Commit      CommitCheck
 	Custom      []CustomCheck
 }
 
@@ -87,6 +88,13 @@ type ClusterCheck struct {
 	Timeout time.Duration
 	// Expected says that a server that is in no cluster fails the check.
 	Expected bool
+}
+
+// CommitCheck looks at what the ACTIVE node's sessions wait for.
+type CommitCheck struct {
+	Enabled bool
+	// StuckAfter is how long commits may hang before the node counts as failed.
+	StuckAfter time.Duration
 }
 
 // CustomCheck runs a statement and compares its first value.

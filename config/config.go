@@ -100,11 +100,17 @@ type Pool struct {
 	WhenStale  mpp.WhenStale
 	Ladder     Ladder
 	Checks     Checks
+	// Failover, Switchover and VIP say how the pool's engine works; without one they mean
+	// nothing.
+	Failover   Failover
+	Switchover Switchover
+	VIP        VIP
 	// NodeSettings are the pool's; each Node carries its own copy with its overrides.
 	NodeSettings
-	// Nodes in configured order, Checkpoints too.
+	// Nodes in configured order, Checkpoints and Hooks too.
 	Nodes       []Node
 	Checkpoints []Checkpoint
+	Hooks       []Hook
 
 	at  origins
 	pos Origin
@@ -119,6 +125,7 @@ type Ladder struct {
 type NodeSettings struct {
 	Account Account
 	TLS     TLS
+	SSH     SSH
 	// ExtraPort is MariaDB's extra_port, tried when the main one has too many connections; 0
 	// means none.
 	ExtraPort int
@@ -175,6 +182,10 @@ type Node struct {
 	Name string
 	// NoPromote keeps the node from ever becoming ACTIVE.
 	NoPromote bool
+	// Prefer orders the nodes of one type for a promotion by an engine: the higher one first.
+	Prefer int
+	// Interface is where the node's host has the virtual address; the pool's unless it is set.
+	Interface string
 	NodeSettings
 
 	at  origins

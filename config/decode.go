@@ -206,6 +206,7 @@ func allHomes() []home {
 	add("[[pool.node]]", paths(nodeRows()))
 	add("[[pool.checkpoint]]", paths(checkpointRows()))
 	add("[[pool.checks.custom]]", paths(customRows()))
+	add("[[pool.hook]]", paths(hookRows()))
 	return homes
 }
 

@@ -11,12 +11,12 @@ func topSection() section[Config] {
 }
 
 func defaultsSection() section[Pool] {
-	return section[Pool]{title: "[defaults]", rows: poolRows(), lists: []string{"checkpoint", "checks.custom"}}
+	return section[Pool]{title: "[defaults]", rows: poolRows(), lists: []string{"checkpoint", "checks.custom", "hook"}}
 }
 
 func poolSection() section[Pool] {
 	rows := append([]row[Pool]{poolNameRow()}, poolRows()...)
-	return section[Pool]{title: "[[pool]]", rows: rows, lists: []string{"node", "checkpoint", "checks.custom"}}
+	return section[Pool]{title: "[[pool]]", rows: rows, lists: []string{"node", "checkpoint", "checks.custom", "hook"}}
 }
 
 // poolNameRow is the one key that a pool has and [defaults] has not.
@@ -38,16 +38,19 @@ func customSection() section[CustomCheck] {
 	return section[CustomCheck]{title: "[[pool.checks.custom]]", rows: customRows()}
 }
 
+func hookSection() section[Hook] { return section[Hook]{title: "[[pool.hook]]", rows: hookRows()} }
+
 // sections are the sections that a pool is decoded by, made once for all pools.
 type sections struct {
 	pool       section[Pool]
 	node       section[Node]
 	checkpoint section[Checkpoint]
 	custom     section[CustomCheck]
+	hook       section[Hook]
 }
 
 func poolSections() sections {
-	return sections{pool: poolSection(), node: nodeSection(), checkpoint: checkpointSection(), custom: customSection()}
+	return sections{pool: poolSection(), node: nodeSection(), checkpoint: checkpointSection(), custom: customSection(), hook: hookSection()}
 }
 
 // decodeTop takes the keys of one file that are outside of pools.
@@ -84,7 +87,10 @@ func (d *decoder) decodePool(defaults *Pool, in input, s sections) Pool {
 	p.at, p.pos = maps.Clone(defaults.at), in.origin("", in.mark)
 	p.Checkpoints = slices.Clone(defaults.Checkpoints)
 	p.Checks.Custom = slices.Clone(defaults.Checks.Custom)
-	replaceSource(in.raw, &p.Account, p.at)
+	p.Hooks = slices.Clone(defaults.Hooks)
+	replaceSource(in.raw, "account", &p.Account, p.at)
+	replaceSource(in.raw, "failover.account", &p.Failover.Account, p.at)
+	replaceSource(in.raw, "failover.replication", &p.Failover.Replication, p.at)
 	decode(d, s.pool, in, target[Pool]{&p, p.at})
 	d.decodeLists(&p, in, s)
 	p.settle()
@@ -94,7 +100,7 @@ func (d *decoder) decodePool(defaults *Pool, in input, s sections) Pool {
 	return p
 }
 
-// decodeLists takes the checkpoints and custom checks of a pool, or of the defaults. Where
+// decodeLists takes the checkpoints, custom checks and hooks of a pool, or of the defaults. Where
 // they are given, be it as an empty list, they replace those of the defaults as a whole.
 func (d *decoder) decodeLists(p *Pool, in input, s sections) {
 	if points, ok := d.ownList(p, in, "[[pool.checkpoint]]", "checkpoint"); ok {
@@ -116,6 +122,15 @@ func (d *decoder) decodeLists(p *Pool, in input, s sections) {
 			p.Checks.Custom = append(p.Checks.Custom, c)
 		}
 	}
+	if hooks, ok := d.ownList(p, in, "[[pool.hook]]", "hook"); ok {
+		p.Hooks = nil
+		for _, one := range hooks {
+			h := defaultHook()
+			decode(d, s.hook, one, target[Hook]{&h, h.at})
+			h.pos = one.origin("", one.mark)
+			p.Hooks = append(p.Hooks, h)
+		}
+	}
 }
 
 // ownList returns a list that a pool or the defaults give, and whether they do. The defaults
@@ -135,7 +150,10 @@ func (d *decoder) ownList(p *Pool, in input, title, path string) ([]input, bool)
 
 func (d *decoder) decodeNode(p *Pool, in input, s section[Node]) Node {
 	n := defaultNode()
-	n.NodeSettings = p.NodeSettings
+	n.NodeSettings, n.Interface = p.NodeSettings, p.VIP.Interface
+	if o, set := p.at["vip.interface"]; set {
+		n.at["interface"] = o
+	}
 	for _, r := range settingsRows() {
 		if o, set := p.at[r.path]; set {
 			n.at[r.path] = o
@@ -147,8 +165,11 @@ func (d *decoder) decodeNode(p *Pool, in input, s section[Node]) Node {
 		}
 	}
 	n.pos = in.origin("", in.mark)
-	replaceSource(in.raw, &n.Account, n.at)
+	replaceSource(in.raw, "account", &n.Account, n.at)
 	decode(d, s, in, target[Node]{&n, n.at})
+	if _, f := normalAddress(n.Address, mysqlPort); f == nil && n.SSH.Host == "" {
+		n.SSH.Host = hostOf(n.Address)
+	}
 	return n
 }
 
@@ -157,10 +178,13 @@ func sourceKeys() []string {
 	return []string{"password_file", "password_env", "defaults_file", "no_password"}
 }
 
-// replaceSource forgets the password source that was set further out when a table sets one
-// itself.
-func replaceSource(raw map[string]any, a *Account, at origins) {
-	table, _ := raw["account"].(map[string]any)
+// replaceSource forgets the password source that was set further out when an account's table
+// sets one itself.
+func replaceSource(raw map[string]any, path string, a *Account, at origins) {
+	table := raw
+	for step := range strings.SplitSeq(path, ".") {
+		table, _ = table[step].(map[string]any)
+	}
 	own := slices.ContainsFunc(sourceKeys(), func(key string) bool {
 		v, set := table[key]
 		return set && v != false
@@ -170,6 +194,6 @@ func replaceSource(raw map[string]any, a *Account, at origins) {
 	}
 	a.PasswordFile, a.PasswordEnv, a.DefaultsFile, a.NoPassword = "", "", "", false
 	for _, key := range sourceKeys() {
-		delete(at, "account."+key)
+		delete(at, path+"."+key)
 	}
 }

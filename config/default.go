@@ -14,6 +14,9 @@ const (
 	defaultConfirmInterval = 100 * time.Millisecond
 	defaultSlowInterval    = 5 * time.Second
 	defaultStaleAfter      = 5 * time.Second
+	fastInterval           = 250 * time.Millisecond
+	fastTimeout            = 250 * time.Millisecond
+	fastConfirmInterval    = 25 * time.Millisecond
 	defaultUser            = "mpp"
 	socketName             = "mppd.sock"
 )
@@ -45,7 +48,13 @@ func defaultPool() Pool {
 		StaleAfter:      defaultStaleAfter,
 		WhenStale:       mpp.StaleDown,
 		Ladder:          Ladder{InfoAfter: 1, WarnAfter: 2, CriticalAfter: 3, FailAfter: 4},
-		NodeSettings:    NodeSettings{TLS: TLS{Mode: TLSPreferred}},
+		NodeSettings:    NodeSettings{TLS: TLS{Mode: TLSPreferred}, SSH: SSH{User: "root", Port: 22, Timeout: time.Second}},
+		Failover:        defaultFailover(),
+		Switchover: Switchover{
+			Wait: 30 * time.Second, KillAfter: 5 * time.Second, LongTransactions: LongTransactionsKill,
+			MaxLag: 5 * time.Second, Stop: StopKill,
+		},
+		VIP: VIP{Kind: VIPNone, WatchInterval: 2 * time.Second, AnnounceFor: 5 * time.Second, Timeout: 2 * time.Second},
 		Checks: Checks{
 			Privilege:   PrivilegeCheck{Enabled: true, Interval: time.Minute},
 			Query:       QueryCheck{Enabled: true, SQL: "SELECT 1"},
@@ -57,11 +66,26 @@ func defaultPool() Pool {
 			Write:    WriteCheck{Timeout: time.Second, Table: "mpp.heartbeat", CreateTable: true},
 			Identity: IdentityCheck{Enabled: true},
 			Cluster:  ClusterCheck{Enabled: true},
+			Commit:   CommitCheck{StuckAfter: 5 * time.Second},
 		},
 		at: origins{},
 	}
 	p.settle()
 	return p
+}
+
+func defaultFailover() Failover {
+	return Failover{
+		Preset: PresetCareful, Mode: FailoverAuto, Fence: FenceBestEffort,
+		FenceTimeout: 500 * time.Millisecond, ApplyTimeout: time.Minute, StepTimeout: 10 * time.Second,
+		BinlogTail: true, Block: BlockReadOnly, SemiSync: SemiSyncKeep, Events: true,
+		Rejoin: RejoinAuto, Failback: FailbackNone,
+		Shutdown: Shutdown{Timeout: 10 * time.Second},
+	}
+}
+
+func defaultHook() Hook {
+	return Hook{Timeout: 5 * time.Second, OnError: OnErrorContinue, at: origins{}}
 }
 
 func defaultNode() Node { return Node{Type: mpp.Secondary, at: origins{}} }
@@ -83,12 +107,16 @@ func (c *Config) settle() {
 
 // settle fills in the defaults that depend on other keys.
 func (p *Pool) settle() {
+	most := p.presetTimes()
+	if !p.at.has("interval") {
+		p.Interval = most.interval
+	}
 	interval := usable(p.Interval)
 	if !p.at.has("timeout") {
-		p.Timeout = min(defaultTimeout, interval*4/5)
+		p.Timeout = min(most.timeout, interval*4/5)
 	}
 	if !p.at.has("confirm_interval") {
-		p.ConfirmInterval = min(defaultConfirmInterval, interval)
+		p.ConfirmInterval = min(most.confirm, interval)
 	}
 	if !p.at.has("slow_interval") {
 		p.SlowInterval = max(defaultSlowInterval, interval)
@@ -97,6 +125,20 @@ func (p *Pool) settle() {
 		p.StaleAfter = min(max(defaultStaleAfter, 5*interval), maxDuration)
 	}
 	p.settleChecks()
+}
+
+// presetTimes are the times of polling of the preset. It counts with an engine only, as all of
+// the failover table does.
+func (p *Pool) presetTimes() (most struct{ interval, timeout, confirm time.Duration }) {
+	most.interval, most.timeout, most.confirm = defaultInterval, defaultTimeout, defaultConfirmInterval
+	if p.fast() {
+		most.interval, most.timeout, most.confirm = fastInterval, fastTimeout, fastConfirmInterval
+	}
+	return most
+}
+
+func (p *Pool) fast() bool {
+	return p.Engine == mpp.EngineNative && p.Failover.Preset == PresetFast
 }
 
 // usable is an interval, or the default one for what cannot be an interval: that is told
@@ -122,6 +164,9 @@ func (p *Pool) settleChecks() {
 	}
 	if !p.at.has("checks.cluster.expected") {
 		c.Cluster.Expected = !failover
+	}
+	if !p.at.has("checks.commit.enabled") {
+		c.Commit.Enabled = p.Engine == mpp.EngineNative
 	}
 	poll := p.Timeout
 	if (duration{p: &poll}).check() != nil {

@@ -6,7 +6,7 @@ import (
 )
 
 // Diff says in lines for people what changes from old to new: keys, pools, nodes,
-// checkpoints and custom checks that come, go or change. Lines that end in "(needs a
+// checkpoints, custom checks and hooks that come, go or change. Lines that end in "(needs a
 // restart)" name what a reload does not change. No line means no change.
 func Diff(old, new *Config) []string {
 	d := &differ{}
@@ -59,11 +59,12 @@ func diffRows[T any](d *differ, prefix string, rows []row[T], of pair[T]) {
 	}
 }
 
-// key is what a pool, node, checkpoint or custom check is known by.
+// key is what a pool, node, checkpoint, custom check or hook is known by.
 func (p Pool) key() string        { return p.Name }
 func (n Node) key() string        { return n.Address }
 func (c Checkpoint) key() string  { return c.Name }
 func (c CustomCheck) key() string { return c.Name }
+func (h Hook) key() string        { return h.Name }
 
 func byName[T any](list []T, key func(T) string) map[string]*T {
 	named := make(map[string]*T, len(list))
@@ -75,15 +76,23 @@ func byName[T any](list []T, key func(T) string) map[string]*T {
 
 func (d *differ) pool(old, new *Pool) {
 	prefix := "pool " + new.Name + ": "
-	settings := paths(settingsRows())
+	settings := append(paths(settingsRows()), "vip.interface") // told at the nodes
 	rows := slices.DeleteFunc(poolRows(), func(r row[Pool]) bool { return slices.Contains(settings, r.path) })
 	diffRows(d, prefix, rows, pair[Pool]{old, new})
+	if !old.Failover.Account.Password.Equal(new.Failover.Account.Password) {
+		d.add("%sfailover.account: the password has changed", prefix)
+	}
+	if !old.Failover.Replication.Password.Equal(new.Failover.Replication.Password) {
+		d.add("%sfailover.replication: the password has changed", prefix)
+	}
 	nodes := diffList[Node]{what: "node", rows: nodeRows(), key: Node.key, also: passwordChange}
 	nodes.diff(d, prefix, old.Nodes, new.Nodes)
 	points := diffList[Checkpoint]{what: "checkpoint", rows: checkpointRows(), key: Checkpoint.key}
 	points.diff(d, prefix, old.Checkpoints, new.Checkpoints)
 	customs := diffList[CustomCheck]{what: "custom check", rows: customRows(), key: CustomCheck.key}
 	customs.diff(d, prefix, old.Checks.Custom, new.Checks.Custom)
+	hooks := diffList[Hook]{what: "hook", rows: hookRows(), key: Hook.key}
+	hooks.diff(d, prefix, old.Hooks, new.Hooks)
 }
 
 // passwordChange says that a node's password is another one, and nothing of either.

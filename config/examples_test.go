@@ -20,7 +20,8 @@ func copyExamples(t *testing.T) (folder string, names []string) {
 	folder = t.TempDir()
 	files{
 		"password": "s3cret\n", "token": strings.Repeat("a", 32), "ca.pem": read(t, "testdata/ca.pem"),
-		"my.cnf": "[client]\nuser=mpp\npassword=s3cret\n",
+		"my.cnf": "[client]\nuser=mpp\npassword=s3cret\n", "failover-password": "s3cret\n", "repl-password": "s3cret\n",
+		"id_ed25519": sshKey(t, ""), "known_hosts": knownHosts(t, "10.0.0.1", "10.0.0.2", "[db3-admin.example.com]:2222"),
 	}.write(t, folder)
 	err := filepath.WalkDir("../examples", func(path string, e fs.DirEntry, err error) error {
 		name, _ := filepath.Rel("../examples", path)
@@ -44,6 +45,7 @@ func TestEveryExampleIsTakenWithoutWarnings(t *testing.T) {
 	want := map[string]string{
 		"mpp.toml": "ok: 1 pool, 3 nodes\n", "minimal.toml": "warning: F/minimal.toml:6: pool.orders.checkpoint: the pool has no checkpoints: MPP cannot tell that it is cut off itself; add a [[pool.checkpoint]], such as the gateway\nok: 1 pool, 2 nodes\n",
 		"conf.d": "ok: 2 pools, 5 nodes\n", "galera.toml": "ok: 1 pool, 3 nodes\n", "group-replication.toml": "ok: 1 pool, 3 nodes\n", "checkpoints.toml": "ok: 2 pools, 4 nodes\n",
+		"native.toml": "ok: 1 pool, 3 nodes\n",
 	}
 	got := map[string]string{}
 	for _, name := range names {
@@ -83,13 +85,14 @@ func oneKey[T any](header string, r row[T], value string) string {
 
 // TestEveryKeyCanBeSet writes each key's default, and its example, into a file of its own.
 func TestEveryKeyCanBeSet(t *testing.T) {
-	top, pool, node, point, custom := Default(), defaultPool(), defaultNode(), defaultCheckpoint(), defaultCustom()
+	top, pool, node, point, custom, hook := Default(), defaultPool(), defaultNode(), defaultCheckpoint(), defaultCustom(), defaultHook()
 	tryKeys(t, "", topRows(), top)
 	tryKeys(t, "[defaults]", poolRows(), &pool)
 	tryKeys(t, "[[pool]]", poolSection().rows, &pool)
 	tryKeys(t, "[[pool]]\n[[pool.node]]", nodeRows(), &node)
 	tryKeys(t, "[[pool]]\n[[pool.checkpoint]]", checkpointRows(), &point)
 	tryKeys(t, "[[pool]]\n[[pool.checks.custom]]", customRows(), &custom)
+	tryKeys(t, "[[pool]]\n[[pool.hook]]", hookRows(), &hook)
 }
 
 func tryKeys[T any](t *testing.T, header string, rows []row[T], of *T) {

@@ -1,6 +1,10 @@
 package config
 
-import "mpp"
+import (
+	"time"
+
+	"mpp"
+)
 
 // checksRows are the keys of [defaults.checks] and [pool.checks].
 func checksRows() []row[Checks] {
@@ -17,6 +21,7 @@ func checksRows() []row[Checks] {
 		bind: func(c *IdentityCheck) value { return boolean{&c.Enabled} },
 	}})...)
 	rows = append(rows, lift("write.", func(c *Checks) *WriteCheck { return &c.Write }, writeRows())...)
+	rows = append(rows, lift("commit.", func(c *Checks) *CommitCheck { return &c.Commit }, commitRows())...)
 	return append(rows, lift("cluster.", func(c *Checks) *ClusterCheck { return &c.Cluster }, clusterRows())...)
 }
 
@@ -33,6 +38,7 @@ func checksTables() []table {
 		{"checks.replication", "Looks at the threads, errors and source of every channel. Class replica."},
 		{"checks.lag", "Judges how far a replica is behind. The thresholds ascend; `\"0s\"` turns one off. Class replica."},
 		{"checks.write", "Writes a heartbeat row on the ACTIVE node: that finds a full disk or a commit that hangs. Class reach."},
+		{"checks.commit", "Looks at what the ACTIVE node's sessions wait for: commits that hang, though the server answers. Class reach."},
 		{"checks.identity", "Sees to it that the same server answers at the node's address as at first. Class reach."},
 		{"checks.cluster", "Looks at the member's state in Galera or Group Replication. Class reach."},
 	}
@@ -163,6 +169,22 @@ func writeRows() []row[WriteCheck] {
 		},
 	}
 }
+
+func commitRows() []row[CommitCheck] {
+	return []row[CommitCheck]{
+		{
+			path: "enabled", usually: "`true` with an engine, else `false`", doc: "Whether the check is made.",
+			bind: func(c *CommitCheck) value { return boolean{&c.Enabled} },
+		},
+		{
+			path: "stuck_after", doc: "How long commits may hang before the poll fails.",
+			bind: func(c *CommitCheck) value { return duration{p: &c.StuckAfter, least: minStuck} },
+		},
+	}
+}
+
+// minStuck is the least time after which a commit hangs: servers count in seconds.
+const minStuck = time.Second
 
 func clusterRows() []row[ClusterCheck] {
 	return []row[ClusterCheck]{

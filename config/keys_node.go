@@ -5,6 +5,8 @@ import "mpp"
 // mysqlPort is the port of MySQL where none is given.
 const mysqlPort = 3306
 
+const maxPrefer = 1000
+
 // nodeRows are the keys of [[pool.node]].
 func nodeRows() []row[Node] {
 	rows := []row[Node]{
@@ -28,6 +30,17 @@ func nodeRows() []row[Node] {
 			doc:  "Keeps the node from ever becoming ACTIVE, by itself or by command: for a backup or reporting server.",
 			bind: func(n *Node) value { return boolean{&n.NoPromote} },
 		},
+		{
+			path: "prefer", example: "10",
+			doc:  "With an engine: among nodes of one type that are equally complete, the one with the higher number is promoted first.",
+			bind: func(n *Node) value { return number{&n.Prefer, -maxPrefer, maxPrefer} },
+		},
+		{
+			path: "interface", usually: "`vip.interface` of the pool", example: `"bond0"`,
+			doc:  "The interface that gets the virtual address on this node's host.",
+			bind: func(n *Node) value { return device{text{p: &n.Interface}} },
+		},
+		sshHostRow(),
 	}
 	return append(rows, lift("", func(n *Node) *NodeSettings { return &n.NodeSettings }, settingsRows())...)
 }

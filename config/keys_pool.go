@@ -7,17 +7,21 @@ func poolRows() []row[Pool] {
 	rows := append(roleRows(), timeRows()...)
 	rows = append(rows, lift("ladder.", func(p *Pool) *Ladder { return &p.Ladder }, ladderRows())...)
 	rows = append(rows, lift("", func(p *Pool) *NodeSettings { return &p.NodeSettings }, settingsRows())...)
+	rows = append(rows, lift("failover.", func(p *Pool) *Failover { return &p.Failover }, failoverRows())...)
+	rows = append(rows, lift("switchover.", func(p *Pool) *Switchover { return &p.Switchover }, switchoverRows())...)
+	rows = append(rows, lift("vip.", func(p *Pool) *VIP { return &p.VIP }, vipRows())...)
 	return append(rows, lift("checks.", func(p *Pool) *Checks { return &p.Checks }, checksRows())...)
 }
 
 // poolTables are the headings of poolRows.
 func poolTables() []table {
-	return append([]table{
+	tables := append([]table{
 		{"", "Every key of this section may stand in `[defaults]`, for all pools, and in `[[pool]]`, for one."},
 		{"ladder", "At how many failed polls in a row a node's status rises. The numbers ascend."},
 		{"account", "What MPP logs in with. Exactly one of `password_file`, `password_env`, `defaults_file` and `no_password` says where the password is; one that is set nearer to the node replaces another that is set further out. Node overrides: `[pool.node.account]`."},
 		{"tls", "Encryption of the connections. Node overrides: `[pool.node.tls]`."},
-	}, checksTables()...)
+	}, failoverTables()...)
+	return append(append(tables, vipTables()...), checksTables()...)
 }
 
 func roleRows() []row[Pool] {
@@ -29,9 +33,9 @@ func roleRows() []row[Pool] {
 		},
 		{
 			path: "engine",
-			doc:  "How a promotion is carried out. `none`: MPP judges, and a load balancer that asks it moves the traffic.",
+			doc:  "How a promotion is carried out. `none`: MPP judges, and a load balancer that asks it moves the traffic. `native`: MPP promotes by itself, see `docs/failover.md`.",
 			bind: func(p *Pool) value {
-				return word[mpp.Engine]{p: &p.Engine, words: []mpp.Engine{mpp.EngineNone}, later: []mpp.Engine{"native", "mha", "exec"}}
+				return word[mpp.Engine]{p: &p.Engine, words: []mpp.Engine{mpp.EngineNone, mpp.EngineNative}, later: []mpp.Engine{"mha", "exec"}}
 			},
 		},
 		{
@@ -43,7 +47,7 @@ func roleRows() []row[Pool] {
 		},
 		{
 			path: "hostile_takeover",
-			doc:  "Whether the PRIMARY, once it is well again, takes the role ACTIVE from a node that has it. Only for `logic = \"failover\"`.",
+			doc:  "Whether the PRIMARY, once it is well again, takes the role ACTIVE from a node that has it. Only for `logic = \"failover\"` and `engine = \"none\"`; with an engine it is `failover.failback`.",
 			bind: func(p *Pool) value { return boolean{&p.HostileTakeover} },
 		},
 		{
@@ -57,16 +61,17 @@ func roleRows() []row[Pool] {
 func timeRows() []row[Pool] {
 	return []row[Pool]{
 		{
-			path: "interval", doc: "Time between two polls of a node.",
+			path: "interval", usually: "`\"1s\"`, or `\"250ms\"` with `failover.preset = \"fast\"`",
+			doc:  "Time between two polls of a node.",
 			bind: func(p *Pool) value { return duration{p: &p.Interval, least: minInterval} },
 		},
 		{
-			path: "timeout", usually: "`\"800ms\"`, or 4/5 of `interval` if that is shorter",
+			path: "timeout", usually: "`\"800ms\"` (`\"250ms\"` with the preset `fast`), or 4/5 of `interval` if that is shorter",
 			doc:  "Limit of one whole poll; shorter than `interval`.",
 			bind: func(p *Pool) value { return duration{p: &p.Timeout} },
 		},
 		{
-			path: "confirm_interval", usually: "`\"100ms\"`, or `interval` if that is shorter",
+			path: "confirm_interval", usually: "`\"100ms\"` (`\"25ms\"` with the preset `fast`), or `interval` if that is shorter",
 			doc:  "Time between two polls of a node that has just failed, until it is clear whether it is well; not longer than `interval`.",
 			bind: func(p *Pool) value { return duration{p: &p.ConfirmInterval} },
 		},
@@ -124,7 +129,8 @@ func settingsRows() []row[NodeSettings] {
 		bind: func(s *NodeSettings) value { return number{&s.ExtraPort, 0, 65535} },
 	}}
 	rows = append(rows, lift("account.", func(s *NodeSettings) *Account { return &s.Account }, accountRows())...)
-	return append(rows, lift("tls.", func(s *NodeSettings) *TLS { return &s.TLS }, tlsRows())...)
+	rows = append(rows, lift("tls.", func(s *NodeSettings) *TLS { return &s.TLS }, tlsRows())...)
+	return append(rows, lift("ssh.", func(s *NodeSettings) *SSH { return &s.SSH }, sshRows())...)
 }
 
 func accountRows() []row[Account] {

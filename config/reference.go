@@ -14,7 +14,7 @@ var referenceHead string
 func Reference() string {
 	var b strings.Builder
 	b.WriteString(referenceHead)
-	top, pool, node, point, custom := Default(), defaultPool(), defaultNode(), defaultCheckpoint(), defaultCustom()
+	top, pool, node, point, custom, hook := Default(), defaultPool(), defaultNode(), defaultCheckpoint(), defaultCustom(), defaultHook()
 
 	b.WriteString("\n## The daemon\n")
 	chapter[Config]{"", topRows(), topTables(), top}.print(&b)
@@ -22,8 +22,11 @@ func Reference() string {
 	b.WriteString("\n## Pools\n")
 	chapter[Pool]{"pool", append([]row[Pool]{poolNameRow()}, poolRows()...), poolTables(), &pool}.print(&b)
 
-	printHeading(&b, "##", "Nodes: `[[pool.node]]`", "The nodes of the `[[pool]]` above, in the order in which they take over. A node also takes `extra_port` and, as `[pool.node.account]` and `[pool.node.tls]`, the keys of `[pool.account]` and `[pool.tls]`.")
-	printRows(&b, nodeRows()[:len(nodeRows())-len(settingsRows())], "", &node)
+	printHeading(&b, "##", "Nodes: `[[pool.node]]`", "The nodes of the `[[pool]]` above, in the order in which they take over. A node also takes `extra_port` and, as `[pool.node.account]`, `[pool.node.tls]` and `[pool.node.ssh]`, the keys of `[pool.account]`, `[pool.tls]` and `[pool.ssh]`.")
+	own := nodeRows()[:len(nodeRows())-len(settingsRows())]
+	printRows(&b, own, "", &node)
+	b.WriteString("\nOnly `[pool.node.ssh]` has this one:\n\n")
+	printRows(&b, own, "ssh", &node)
 
 	printHeading(&b, "##", "Checkpoints: `[[pool.checkpoint]]`", "Things outside the pool that show whether this poller itself is cut off. `[[defaults.checkpoint]]` sets them for every pool that has none of its own.")
 	printRows(&b, checkpointRows(), "", &point)
@@ -31,6 +34,13 @@ func Reference() string {
 
 	printHeading(&b, "##", "Checks of your own: `[[pool.checks.custom]]`", "A statement whose answer is compared. `[[defaults.checks.custom]]` sets them for every pool that has none of its own.")
 	printRows(&b, customRows(), "", &custom)
+
+	printHeading(&b, "##", "Hooks: `[[pool.hook]]`", "Programs that are run when a failover, switchover or repair reaches a phase. `[[defaults.hook]]` sets them for every pool that has none of its own.")
+	printRows(&b, hookRows(), "", &hook)
+	b.WriteString("\n| phase | when |\n| --- | --- |\n")
+	for _, one := range hookPhases() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", one.phase, one.doc)
+	}
 
 	printHeading(&b, "##", "Every key with its default", "A line that is commented out has no default, or one that depends on other keys: it shows an example.")
 	fmt.Fprintf(&b, "```toml\n%s```\n", Sample())
@@ -115,7 +125,7 @@ func (r row[T]) defaultText(v value) string {
 	switch {
 	case r.usually != "":
 		return r.usually
-	case v.toml() == `""`:
+	case empty(v):
 		return "none"
 	default:
 		return "`" + v.toml() + "`"
@@ -125,15 +135,18 @@ func (r row[T]) defaultText(v value) string {
 // Sample returns a whole configuration as TOML, with every key.
 func Sample() string {
 	var b strings.Builder
-	top, pool, node, point, custom := Default(), defaultPool(), defaultNode(), defaultCheckpoint(), defaultCustom()
+	top, pool, node, point, custom, hook := Default(), defaultPool(), defaultNode(), defaultCheckpoint(), defaultCustom(), defaultHook()
 	chapter[Config]{"", topRows(), topTables(), top}.sample(&b)
 	chapter[Pool]{"defaults", poolRows(), poolTables(), &pool}.sample(&b)
 	b.WriteString(samplePool)
-	sampleRows(&b, without(nodeRows()[:len(nodeRows())-len(settingsRows())], "address"), &node)
+	sampleRows(&b, inTable(without(nodeRows()[:len(nodeRows())-len(settingsRows())], "address"), ""), &node)
+	b.WriteString("#ssh = { host = \"10.0.0.2\" }\n")
 	b.WriteString("\n[[pool.checkpoint]]\nring = \"edge\"\naddress = \"192.0.2.1:22\"\n")
 	sampleRows(&b, inTable(without(checkpointRows(), "ring", "address"), ""), &point)
 	b.WriteString("\n[[pool.checks.custom]]\nname = \"orders_fresh\"\nsql = \"SELECT COUNT(*) FROM shop.orders WHERE created > NOW() - INTERVAL 1 HOUR\"\nexpect = \"0\"\n")
 	sampleRows(&b, without(customRows(), "name", "sql", "expect"), &custom)
+	b.WriteString("\n[[pool.hook]]\nname = \"chat\"\nprogram = \"/etc/mpp/hooks/chat\"\nphases = [\"before-failover\", \"after-failover\"]\n")
+	sampleRows(&b, without(hookRows(), "name", "program", "phases"), &hook)
 	return b.String()
 }
 
@@ -162,13 +175,17 @@ func without[T any](rows []row[T], drop ...string) []row[T] {
 // sampleRows writes one line a key.
 func sampleRows[T any](b *strings.Builder, rows []row[T], of *T) {
 	for _, r := range rows {
-		switch text := r.bind(of).toml(); {
-		case r.example != "" && (r.usually != "" || text == `""`):
+		v := r.bind(of)
+		switch {
+		case r.example != "" && (r.usually != "" || empty(v)):
 			fmt.Fprintf(b, "#%s = %s\n", r.name(), r.example)
 		case r.usually != "":
-			fmt.Fprintf(b, "#%s = %s\n", r.name(), text)
+			fmt.Fprintf(b, "#%s = %s\n", r.name(), v.toml())
 		default:
-			fmt.Fprintf(b, "%s = %s\n", r.name(), text)
+			fmt.Fprintf(b, "%s = %s\n", r.name(), v.toml())
 		}
 	}
 }
+
+// empty reports whether a value is no text, or a list of nothing.
+func empty(v value) bool { return v.toml() == `""` || v.toml() == "[]" }

@@ -9,7 +9,7 @@ import (
 
 // builtins are the names of the checks that MPP brings along.
 func builtins() []string {
-	return []string{"connect", "privilege", "query", "replication", "lag", "write", "identity", "cluster", "custom"}
+	return []string{"connect", "privilege", "query", "replication", "lag", "write", "identity", "cluster", "commit", "custom"}
 }
 
 // judgeChecks judges what checks have in common, and the thresholds.
