@@ -11,6 +11,14 @@ type descriptions struct {
 	staleAfter, checkpoint                                                              *prometheus.Desc
 	nodeUp, nodeState, nodeStatus, nodeErrors, nodeSince, lastPoll, pollDuration, check *prometheus.Desc
 	readOnly, lag                                                                       *prometheus.Desc
+	engineDescriptions
+}
+
+// engineDescriptions are those of what only pools with an engine have.
+type engineDescriptions struct {
+	poolReady, blockers, gate, expectedLoss        *prometheus.Desc
+	operations, underWay, lastFailover, lastOutage *prometheus.Desc
+	holder, semiSource, semiClients, semiWaiting   *prometheus.Desc
 }
 
 const statusScale = "0 OK, 1 INFO, 2 WARN, 3 CRITICAL, 4 FAIL"
@@ -18,9 +26,6 @@ const statusScale = "0 OK, 1 INFO, 2 WARN, 3 CRITICAL, 4 FAIL"
 func describe() descriptions {
 	node := []string{"pool", "node"}
 	pool := []string{"pool"}
-	d := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("mpp_"+name, help, labels, nil)
-	}
 	return descriptions{
 		build:     d("build_info", "Always 1; the version of MPP and of Go.", "version", "goversion"),
 		started:   d("start_time_seconds", "When the daemon started, in seconds since 1970."),
@@ -63,5 +68,31 @@ func describe() descriptions {
 		readOnly:     d("node_read_only", "1 when the server refuses writes.", node...),
 		lag:          d("node_replication_lag_seconds", "How far the node is behind its source; absent when that cannot be told.", node...),
 		check:        d("check_status", "What the check found last: "+statusScale+".", "pool", "node", "check"),
+
+		engineDescriptions: describeEngine(),
+	}
+}
+
+// d describes one metric.
+func d(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("mpp_"+name, help, labels, nil)
+}
+
+func describeEngine() engineDescriptions {
+	node := []string{"pool", "node"}
+	pool := []string{"pool"}
+	return engineDescriptions{
+		poolReady:    d("pool_ready", "1 when a failover of the pool would start if its ACTIVE node died now, and nothing acknowledged would be lost as far as can be told; 0 also when that is not known. Only pools with an engine have it.", pool...),
+		blockers:     d("pool_readiness_blockers", "What keeps a failover from starting or makes it lose data, counted; mpp readiness names it.", pool...),
+		gate:         d("pool_gate_open", "1 when the gate of an automatic failover is open: now, or as it would be if the ACTIVE node died now.", "pool", "gate", "when"),
+		expectedLoss: d("pool_expected_loss_transactions", "Transactions that no replica had received at the last poll.", pool...),
+		operations:   d("operations_total", "Operations that have ended since the daemon started, by kind and outcome.", "pool", "kind", "outcome"),
+		underWay:     d("operation_under_way", "How many operations of the kind are under way.", "pool", "kind"),
+		lastFailover: d("last_failover_timestamp_seconds", "When the new ACTIVE node took writes in the last failover; absent when there was none.", pool...),
+		lastOutage:   d("last_failover_outage_seconds", "How long that took, from the first poll that failed.", pool...),
+		holder:       d("virtual_address_holder", "1 when the node's host has the pool's virtual address; absent when the host could not be asked.", node...),
+		semiSource:   d("semi_sync_source", "1 when commits on the node wait for a semi-synchronous acknowledgement.", node...),
+		semiClients:  d("semi_sync_clients", "How many replicas acknowledge to the node.", node...),
+		semiWaiting:  d("semi_sync_waiting", "How many sessions of the node wait for an acknowledgement.", node...),
 	}
 }

@@ -2,8 +2,8 @@
 //
 // New makes a registry of its own (nothing is global) with a collector that reads the view,
 // and the daemon's own numbers, at each scrape: there is no series of a node or pool that is
-// gone, and nothing to keep in step. Only the count of events lives between scrapes: whoever
-// publishes events calls Event. Handler answers /metrics; a scrape blocks on nothing but the
+// gone, and nothing to keep in step. Only counts live between scrapes: whoever publishes events
+// calls Event, and whoever keeps the reports of operations calls Ended. Handler answers /metrics; a scrape blocks on nothing but the
 // functions in Options.
 //
 // Labels hold names from the configuration and fixed words only, so that their number is
@@ -71,6 +71,7 @@ type Options struct {
 type Metrics struct {
 	registry *prometheus.Registry
 	events   *prometheus.CounterVec
+	history  *history
 }
 
 // New makes the registry.
@@ -80,10 +81,11 @@ func New(o Options) *Metrics {
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "mpp_events_total", Help: "Events since the daemon started, by kind and severity.",
 		}, []string{"kind", "severity"}),
+		history: &history{pools: map[string]*past{}},
 	}
 	m.registry.MustRegister(
 		m.events,
-		newCollector(o),
+		newCollector(o, m.history),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -105,11 +107,14 @@ func (m *Metrics) Handler() http.Handler {
 
 // collector turns a view into metrics.
 type collector struct {
-	o Options
-	d descriptions
+	o       Options
+	d       descriptions
+	history *history
 }
 
-func newCollector(o Options) *collector { return &collector{o: o, d: describe()} }
+func newCollector(o Options, h *history) *collector {
+	return &collector{o: o, d: describe(), history: h}
+}
 
 // Describe sends nothing: what is there depends on the view (an unchecked collector).
 func (c *collector) Describe(chan<- *prometheus.Desc) {}
@@ -175,6 +180,7 @@ func (c *collector) pool(out chan<- prometheus.Metric, p *mpp.PoolView, now time
 	gauge(out, c.d.poolProblems, float64(len(p.Problems)), p.Name)
 	gauge(out, c.d.poolMaintenance, truth(p.Maintenance.InForce(now)), p.Name)
 	gauge(out, c.d.staleAfter, p.StaleAfter.Seconds(), p.Name)
+	c.engine(out, p, now)
 	for _, point := range p.Checkpoints {
 		if !point.LastTry.IsZero() {
 			gauge(out, c.d.checkpoint, truth(point.Status == mpp.OK), p.Name, point.Name, string(point.Ring))
@@ -191,6 +197,7 @@ func (c *collector) node(out chan<- prometheus.Metric, p *mpp.PoolView, n *mpp.N
 	gauge(out, c.d.nodeErrors, float64(n.Errors), p.Name, n.Address)
 	gauge(out, c.d.nodeSince, unix(n.Since), p.Name, n.Address)
 	gauge(out, c.d.lastPoll, unix(n.LastPoll), p.Name, n.Address)
+	c.engineNode(out, n)
 	o := n.Observation
 	if o == nil {
 		return
@@ -211,8 +218,8 @@ func (c *collector) node(out chan<- prometheus.Metric, p *mpp.PoolView, n *mpp.N
 	}
 }
 
-func counter(out chan<- prometheus.Metric, desc *prometheus.Desc, value uint64) {
-	send(out, desc, prometheus.CounterValue, float64(value))
+func counter(out chan<- prometheus.Metric, desc *prometheus.Desc, value uint64, labels ...string) {
+	send(out, desc, prometheus.CounterValue, float64(value), labels...)
 }
 
 func gauge(out chan<- prometheus.Metric, desc *prometheus.Desc, value float64, labels ...string) {

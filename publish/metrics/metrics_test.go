@@ -50,7 +50,7 @@ func ours(text string) string {
 func TestMetricsShowTheView(t *testing.T) {
 	now := time.Now()
 	m := metrics.New(metrics.Options{
-		View: func() *mpp.View { return publishtest.View(now) },
+		View: func() *mpp.View { return publishtest.WithEngine(now) },
 		Daemon: func() metrics.Daemon {
 			return metrics.Daemon{
 				JournalBytes: 4096, InboxLength: 2, LateSeconds: 0.05, Subscribers: -1,
@@ -61,6 +61,9 @@ func TestMetricsShowTheView(t *testing.T) {
 	})
 	m.Event(mpp.Event{Kind: mpp.EventState, Severity: mpp.Critical})
 	m.Event(mpp.Event{Kind: mpp.EventState, Severity: mpp.Critical})
+	failover := publishtest.Failover(now)
+	m.Ended(&failover)
+	m.Ended(&mpp.Operation{Pool: "db3", Kind: mpp.OpRejoin, Outcome: mpp.Stopped})
 	golden := filepath.Join("testdata", "metrics.txt")
 	got := ours(scrape(t, m, ""))
 	if os.Getenv("MPP_UPDATE") != "" {
@@ -95,10 +98,12 @@ func TestTimesAndStaleDataAreShown(t *testing.T) {
 
 func TestMetricsFollowTheConventions(t *testing.T) {
 	m := metrics.New(metrics.Options{
-		View:   func() *mpp.View { return publishtest.View(time.Now()) },
+		View:   func() *mpp.View { return publishtest.WithEngine(time.Now()) },
 		Daemon: func() metrics.Daemon { return metrics.Daemon{Polling: &metrics.Polling{}, Journal: &metrics.Journal{}} },
 	})
 	m.Event(mpp.Event{Kind: mpp.EventPool})
+	failover := publishtest.Failover(time.Now())
+	m.Ended(&failover)
 	problems, err := promlint.New(strings.NewReader(scrape(t, m, ""))).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v %v", problems, err)
@@ -110,16 +115,53 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 
 func TestNodesThatAreGoneLeaveNoSeries(t *testing.T) {
 	var view atomic.Pointer[mpp.View]
-	view.Store(publishtest.View(time.Now()))
+	now := time.Now()
+	view.Store(publishtest.WithEngine(now))
 	m := metrics.New(metrics.Options{View: view.Load})
-	if !strings.Contains(scrape(t, m, ""), publishtest.Dead) {
-		t.Fatal("a node is missing")
+	failover := publishtest.Failover(now)
+	m.Ended(&failover)
+	if text := scrape(t, m, ""); !strings.Contains(text, publishtest.Dead) || !strings.Contains(text, "mpp_last_failover_outage_seconds") {
+		t.Fatal("a node, or the failover, is missing")
 	}
-	next := publishtest.View(time.Now())
+	next := publishtest.View(now)
 	next.Pools = next.Pools[1:]
 	view.Store(next)
-	if text := scrape(t, m, ""); strings.Contains(text, "db1") || !strings.Contains(text, publishtest.V6) {
+	if text := scrape(t, m, ""); strings.Contains(text, "db1") || strings.Contains(text, "db3") || !strings.Contains(text, publishtest.V6) {
 		t.Errorf("after db1 was taken out:\n%s", ours(text))
+	}
+}
+
+func TestFailoverOfARunBeforeIsTheLastOneButIsNotCounted(t *testing.T) {
+	now := time.Now()
+	m := metrics.New(metrics.Options{View: func() *mpp.View { return publishtest.WithEngine(now) }})
+	newer, older, undone := publishtest.Failover(now), publishtest.Failover(now.Add(-time.Hour)), publishtest.Failover(now)
+	undone.Opened, undone.Outcome = time.Time{}, mpp.Stopped
+	m.Known(&newer)
+	m.Known(&older)
+	m.Ended(&undone) // it let nobody in
+	text := scrape(t, m, "")
+	for _, line := range []string{
+		`mpp_last_failover_timestamp_seconds{pool="db3"} ` + strconv.FormatFloat(float64(newer.Opened.UnixMilli())/1000, 'g', -1, 64),
+		`mpp_last_failover_outage_seconds{pool="db3"} 0.512`,
+		`mpp_operations_total{kind="failover",outcome="completed",pool="db3"} 0`,
+		`mpp_operations_total{kind="failover",outcome="stopped",pool="db3"} 1`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("%s is missing in\n%s", line, text)
+		}
+	}
+}
+
+func TestPoolOfWhichReadinessIsNotKnownIsNotReady(t *testing.T) {
+	view := publishtest.WithEngine(time.Now())
+	view.Pools[2].Readiness, view.Pools[2].Nodes[0].VirtualAddress.Known = nil, false
+	text := scrape(t, metrics.New(metrics.Options{View: func() *mpp.View { return view }}), "")
+	if !strings.Contains(text, `mpp_pool_ready{pool="db3"} 0`) || strings.Contains(text, `mpp_virtual_address_holder{node="10.0.3.1:3306"`) {
+		t.Error(text)
+	}
+	old := publishtest.WithEngine(time.Now().Add(-time.Minute))
+	if text := scrape(t, metrics.New(metrics.Options{View: func() *mpp.View { return old }}), ""); !strings.Contains(text, `mpp_pool_ready{pool="db3"} 0`) {
+		t.Error("a readiness of a minute ago is shown as one of now")
 	}
 }
 
