@@ -137,6 +137,10 @@ func (p *Pool) presetTimes() (most struct{ interval, timeout, confirm time.Durat
 	return most
 }
 
+// presetKeys are the keys that a preset sets.
+func presetKeys() []string { return []string{"interval", "timeout", "confirm_interval"} }
+
+// fast reports whether the preset fast counts.
 func (p *Pool) fast() bool {
 	return p.Engine == mpp.EngineNative && p.Failover.Preset == PresetFast
 }

@@ -64,7 +64,7 @@ func TestReferenceInDocsIsThatOfTheCode(t *testing.T) {
 }
 
 func TestSampleInReferenceHoldsTheDefaults(t *testing.T) {
-	text := strings.ReplaceAll(Sample(), `"/etc/mpp/password"`, `"password"`)
+	text := strings.NewReplacer(`"/etc/mpp/password"`, `"password"`, `"/etc/mpp/hooks/chat"`, `"/bin/true"`).Replace(Sample())
 	c, problems := loadFiles(t, files{"mpp.toml": text, "password": "x"}, "mpp.toml")
 	if problems != "" {
 		t.Fatal(problems)

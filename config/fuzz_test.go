@@ -20,7 +20,7 @@ func FuzzLoad(f *testing.F) {
 		text, _, _ = strings.Cut(text, "\n----")
 		f.Add(text)
 	}
-	f.Add(strings.ReplaceAll(Sample(), "/etc/mpp/password", "password"))
+	f.Add(strings.NewReplacer("/etc/mpp/password", "password", "/etc/mpp/hooks/chat", "/bin/true").Replace(Sample()))
 	f.Add(minimal)
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "include") || strings.Contains(text, "/proc") || strings.Contains(text, "/dev") {

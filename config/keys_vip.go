@@ -18,7 +18,7 @@ func vipRows() []row[VIP] {
 		},
 		{
 			path: "addresses", example: `["10.0.0.100/32", "fd00::100/128"]`,
-			doc:  "The addresses, which move together: IPv4 with /32, IPv6 with /128. An address with a shorter prefix, such as /24, vanishes when the first address of its subnet is taken off.",
+			doc:  "The addresses, which move together: IPv4 with /32, IPv6 with /128. An address with another prefix, such as /24, vanishes when the first address of its subnet is taken off; one of IPv6 brings a route.",
 			bind: func(v *VIP) value { return prefixes{&v.Addresses} },
 		},
 		{

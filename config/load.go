@@ -145,7 +145,7 @@ func (l *loader) readFile(path string, mayInclude bool, asked Origin) {
 		return
 	}
 	l.config.Files = append(l.config.Files, path)
-	content, f := readRegular(path, maxFileSize)
+	content, f := readRegular(path)
 	if f != nil {
 		l.fail(asked, f)
 		return

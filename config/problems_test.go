@@ -37,12 +37,14 @@ func TestEveryProblemIsNamed(t *testing.T) {
 	t.Setenv("MPP_TEST_PASSWORD", "hidden-one")
 	t.Setenv("MPP_TEST_EMPTY", "")
 	head, sayings := readSayings(t, data)
+	tools := newTools(t)
 	var now strings.Builder
 	now.WriteString(head)
 	for _, s := range sayings {
 		t.Run(s.name, func(t *testing.T) {
 			folder := t.TempDir()
 			files{"mpp.toml": s.toml, "token": "0123456789abcdef0123456789abcdef\n", "ca.pem": read(t, "testdata/ca.pem")}.write(t, folder)
+			tools.write(t, folder)
 			text, _ := CheckText(filepath.Join(folder, "mpp.toml"))
 			text = strings.TrimSuffix(strings.ReplaceAll(text, folder+"/", ""), "\n")
 			if !rewrite {

@@ -176,8 +176,11 @@ func (s *scanner) pair(table *mark) {
 		return
 	}
 	m := table
-	for _, name := range path {
+	for i, name := range path {
 		m = m.child(name, line)
+		if i < len(path)-1 {
+			m.items = nil // the library lets a dotted key replace an array
+		}
 	}
 	m.line = line
 	s.spaces()

@@ -34,18 +34,24 @@ ring = "edge"
 kind = "mysql"
 address = "c"
 account.password_env = "MPP_TEST_PASSWORD"
+[pool.failover.account]
+password_env = "MPP_TEST_PASSWORD"
+[pool.failover.replication]
+user = "repl"
+password_env = "MPP_TEST_PASSWORD"
 `}.write(t, folder)
 	c, err := Load(filepath.Join(folder, "mpp.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Pools[0].Nodes[1].Account.Password.Reveal() != password || c.API.Token.Reveal() != password || c.Pools[0].Checkpoints[0].Account.Password.Reveal() != password {
+	if c.Pools[0].Nodes[1].Account.Password.Reveal() != password || c.API.Token.Reveal() != password || c.Pools[0].Checkpoints[0].Account.Password.Reveal() != password ||
+		c.Pools[0].Failover.Account.Password.Reveal() != password || c.Pools[0].Failover.Replication.Password.Reveal() != password {
 		t.Fatal("the secrets were not read")
 	}
 	type holder struct{ inner Config } // fmt cannot call methods below an unexported field
 	var printed bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
-		for _, what := range []any{c, *c, holder{*c}, c.API, c.API.Token, &c.API.Token, c.Pools[0].Nodes[0].Account} {
+		for _, what := range []any{c, *c, holder{*c}, c.API, c.API.Token, &c.API.Token, c.Pools[0].Nodes[0].Account, c.Pools[0].Failover, &c.Pools[0].Failover} {
 			fmt.Fprintf(&printed, verb+"\n", what)
 		}
 	}

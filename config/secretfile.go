@@ -13,8 +13,8 @@ import (
 const maxSecretFile = 64 << 10
 
 // readRegular reads a regular file of bounded size; it never waits for a pipe or a device.
-func readRegular(path string, limit int64) (string, *fault) {
-	content, _, f := readWithMode(path, limit)
+func readRegular(path string) (string, *fault) {
+	content, _, f := readWithMode(path, maxFileSize)
 	return content, f
 }
 

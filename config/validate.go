@@ -24,7 +24,7 @@ func withoutMissing(problems []Problem) []Problem {
 // Validate returns everything that is wrong, and what is worth a warning. It looks at the
 // files and folders that the configuration names.
 func (c *Config) Validate() (problems, warnings []Problem) {
-	j := &judge{pairs: map[TLS]*pairFault{}}
+	j := &judge{pairs: map[TLS]*pairFault{}, looked: map[string]*fault{}}
 	top := newScope(j, c.at, Origin{File: c.Source})
 	checkRows(top, topRows(), c)
 	c.judgeFolders(top)
@@ -33,15 +33,17 @@ func (c *Config) Validate() (problems, warnings []Problem) {
 	if len(c.Pools) == 0 && top.fine("pool") {
 		top.fault("", faultf(`write [[pool]], name = "..." and a [[pool.node]] for each server`, noPools))
 	}
-	rows := judgedRows{pool: poolSection().rows, node: nodeRows(), checkpoint: checkpointRows(), custom: customRows()}
+	rows := judgedRows{pool: poolSection().rows, node: nodeRows(), checkpoint: checkpointRows(), custom: customRows(), hook: hookRows()}
 	defaults := newScope(j, c.Defaults.at, Origin{File: c.Source, Key: "defaults"})
 	checkRows(defaults, poolRows(), &c.Defaults)
 	c.Defaults.judgeCustom(defaults, rows.custom)
 	c.Defaults.judgeCheckpoints(defaults, rows.checkpoint)
+	c.Defaults.judgeHooks(defaults, rows.hook)
 	pools, nodes := map[string]Origin{}, map[string]nodeSeen{}
 	for i := range c.Pools {
 		p := &c.Pools[i]
 		s := newScope(j, p.at, p.pos.or("pool."+p.Name))
+		s.fast = p.fast()
 		if before, twice := pools[p.Name]; twice && p.Name != "" {
 			s.fault("name", faultf("give each pool a name of its own", "pool %q is already there in %s", p.Name, before))
 		} else {
@@ -52,6 +54,7 @@ func (c *Config) Validate() (problems, warnings []Problem) {
 	}
 	c.judgeLabels(j)
 	c.judgeTrackFiles(j)
+	c.judgeAddresses(j)
 	return tidy(j.problems, c.Files), tidy(j.warnings, c.Files)
 }
 
@@ -60,6 +63,8 @@ type judge struct {
 	problems, warnings []Problem
 	// pairs remembers the certificates that were looked at.
 	pairs map[TLS]*pairFault
+	// looked remembers what is wrong with the files that were looked at.
+	looked map[string]*fault
 }
 
 // judgedRows are the tables, made once for all pools.
@@ -68,6 +73,7 @@ type judgedRows struct {
 	node       []row[Node]
 	checkpoint []row[Checkpoint]
 	custom     []row[CustomCheck]
+	hook       []row[Hook]
 }
 
 // scope is a section under judgement.
@@ -76,6 +82,8 @@ type scope struct {
 	set origins
 	pos Origin
 	bad map[string]bool
+	// fast says that times which were not set are those of the preset fast.
+	fast bool
 }
 
 func newScope(j *judge, set origins, pos Origin) scope {
@@ -211,6 +219,8 @@ func (p *Pool) judge(s scope, rows judgedRows) {
 	p.judgeCustom(s, rows.custom)
 	p.judgeCheckpoints(s, rows.checkpoint)
 	p.judgeSources(s)
+	p.judgeFailover(s)
+	p.judgeHooks(s, rows.hook)
 	if len(p.Checkpoints) == 0 && p.Logic == mpp.LogicFailover {
 		s.warn("checkpoint", "the pool has no checkpoints: MPP cannot tell that it is cut off itself", "add a [[pool.checkpoint]], such as the gateway")
 	}
@@ -284,9 +294,12 @@ func (s scope) clash(path, other string, f *fault) {
 		path, other = other, path
 	}
 	name := other[strings.LastIndexByte(other, '.')+1:]
-	if o, set := s.set[other]; !set {
+	switch o, set := s.set[other]; {
+	case !set && s.fast && slices.Contains(presetKeys(), other):
+		f.text += fmt.Sprintf(" (%s is that of the preset %q)", name, PresetFast)
+	case !set:
 		f.text += fmt.Sprintf(" (%s is the default)", name)
-	} else if o.Key != join(s.pos.Key, other) {
+	case o.Key != join(s.pos.Key, other):
 		f.text += fmt.Sprintf(" (%s is set in %s)", name, o)
 	}
 	s.fault(path, f)

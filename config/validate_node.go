@@ -161,8 +161,9 @@ func (n *Node) judge(s scope) {
 	if s.fine("extra_port", "address") && n.ExtraPort != 0 && strings.HasSuffix(n.Address, fmt.Sprintf(":%d", n.ExtraPort)) {
 		s.fault("extra_port", faultf("write the server's extra_port, or 0", "%d is the node's main port", n.ExtraPort))
 	}
-	n.judgeAccount(s)
+	n.Account.judge(s, "account")
 	n.judgeTLS(s)
+	n.judgeSSH(s)
 }
 
 // judgeSources says that a pool's nodes have no password source, once for all of them.
@@ -184,16 +185,6 @@ func (s scope) fineAll(table string) bool {
 		}
 	}
 	return true
-}
-
-func (n *Node) judgeAccount(s scope) {
-	sources := n.Account.sources()
-	if len(sources) > 1 {
-		s.fault("account."+sources[1], faultf("keep one of them", "%s are set together", strings.Join(sources, " and ")))
-	}
-	if n.Account.User == "" && s.set.has("account.user") && s.fine("account.user") {
-		s.fault("account.user", faultf(`write user = "mpp", or leave it out`, "the user is empty"))
-	}
 }
 
 // pairFault is what is wrong with the files of a TLS section, and in which key.
@@ -231,7 +222,7 @@ func (t TLS) lookAt() *pairFault {
 		return &pairFault{"tls.key", faultf("write cert = ... beside it", "a key needs its certificate")}
 	}
 	if t.CA != "" {
-		pem, f := readRegular(t.CA, maxFileSize)
+		pem, f := readRegular(t.CA)
 		if f == nil && !x509.NewCertPool().AppendCertsFromPEM([]byte(pem)) {
 			f = faultf("name a PEM file", "%s holds no certificate", t.CA)
 		}
@@ -242,7 +233,7 @@ func (t TLS) lookAt() *pairFault {
 	if t.Cert == "" {
 		return &pairFault{}
 	}
-	cert, f := readRegular(t.Cert, maxFileSize)
+	cert, f := readRegular(t.Cert)
 	if f != nil {
 		return &pairFault{"tls.cert", f}
 	}

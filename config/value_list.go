@@ -192,7 +192,11 @@ func (x prefixes) check() *fault {
 		case ip.IsUnspecified() || ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 			return faultf(prefixHint, "%q cannot be the address of a host", one)
 		case one != full:
-			return faultf(fmt.Sprintf("write %q", full), "the prefix of %q is not /%d: the address would vanish when the first address of its subnet is taken off the interface", one, ip.BitLen())
+			why := "the address would vanish when the first address of its subnet is taken off the interface"
+			if ip.Is6() {
+				why = "the address would bring a route to its subnet, and take it along when it leaves"
+			}
+			return faultf(fmt.Sprintf("write %q", full), "the prefix of %q is not /%d: %s", one, ip.BitLen(), why)
 		case slices.Contains((*x.p)[:i], one):
 			return faultf("write it once", "%q is there twice", one)
 		}
