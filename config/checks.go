@@ -90,10 +90,11 @@ type ClusterCheck struct {
 	Expected bool
 }
 
-// CommitCheck looks at what the ACTIVE node's sessions wait for.
+// CommitCheck looks whether commits on the ACTIVE node hang for want of a semi-synchronous
+// acknowledgement. It needs an engine.
 type CommitCheck struct {
 	Enabled bool
-	// StuckAfter is how long commits may hang before the node counts as failed.
+	// StuckAfter is how long they may wait, with none coming, before the poll fails.
 	StuckAfter time.Duration
 }
 

@@ -38,7 +38,7 @@ func checksTables() []table {
 		{"checks.replication", "Looks at the threads, errors and source of every channel. Class replica."},
 		{"checks.lag", "Judges how far a replica is behind. The thresholds ascend; `\"0s\"` turns one off. Class replica."},
 		{"checks.write", "Writes a heartbeat row on the ACTIVE node: that finds a full disk or a commit that hangs. Class reach."},
-		{"checks.commit", "Looks at what the ACTIVE node's sessions wait for: commits that hang, though the server answers. Class reach."},
+		{"checks.commit", "Looks whether commits on the ACTIVE node hang for want of a semi-synchronous acknowledgement, though the server answers. It needs an engine. Class reach."},
 		{"checks.identity", "Sees to it that the same server answers at the node's address as at first. Class reach."},
 		{"checks.cluster", "Looks at the member's state in Galera or Group Replication. Class reach."},
 	}
@@ -177,7 +177,7 @@ func commitRows() []row[CommitCheck] {
 			bind: func(c *CommitCheck) value { return boolean{&c.Enabled} },
 		},
 		{
-			path: "stuck_after", doc: "How long commits may hang before the poll fails.",
+			path: "stuck_after", doc: "How long commits may wait for an acknowledgement, with none coming, before the poll fails.",
 			bind: func(c *CommitCheck) value { return duration{p: &c.StuckAfter, least: minStuck} },
 		},
 	}

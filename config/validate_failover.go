@@ -49,6 +49,9 @@ func (p *Pool) judgeUnused(s scope) {
 			s.warn(path, `it has no effect with engine = "none", nor has anything else in `+table, hint)
 		}
 	}
+	if path := "checks.commit.enabled"; p.Checks.Commit.Enabled && s.nearness(path) == 2 {
+		s.warn(path, `it has no effect with engine = "none"`, hint)
+	}
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
 		inner := p.scopeOf(s, n)
