@@ -19,15 +19,19 @@ import (
 // be put there: a pool of three of the largest, and some for the rest of the machine.
 const memoryRoom = 1 << 30
 
-// tempRoots lists where temporary folders may be: in memory, then on disk.
-func tempRoots() []string {
-	name := fmt.Sprintf("mpp-sandbox-%d", os.Geteuid())
+// sandboxTemp is the kind of temporary folders that servers and pools have.
+const sandboxTemp = "mpp-sandbox"
+
+// TempRoots lists where temporary folders of a kind may be for this user: in memory,
+// then on disk.
+func TempRoots(kind string) []string {
+	name := fmt.Sprintf("%s-%d", kind, os.Geteuid())
 	return []string{filepath.Join("/dev/shm", name), filepath.Join(os.TempDir(), name)}
 }
 
-// tempRoot is the one to use now.
-func tempRoot() string {
-	roots := tempRoots()
+// TempRoot is the one of TempRoots to use now: in memory if there is room.
+func TempRoot(kind string) string {
+	roots := TempRoots(kind)
 	var fsys unix.Statfs_t
 	if unix.Access("/dev/shm", unix.W_OK) == nil && unix.Statfs("/dev/shm", &fsys) == nil &&
 		fsys.Bavail*uint64(fsys.Bsize) >= memoryRoom {
@@ -43,7 +47,7 @@ func makeDir(ctx context.Context, dir string) (string, error) {
 		if _, err := CleanStale(ctx, ""); err != nil {
 			return "", err
 		}
-		return makeTempDir()
+		return MakeTemp(sandboxTemp)
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -62,14 +66,15 @@ func makeDir(ctx context.Context, dir string) (string, error) {
 	return dir, nil
 }
 
-// makeTempDir makes a folder whose name says which program owns it, so that it is
-// never without an owner. Other programs may remove an empty root meanwhile.
-func makeTempDir() (string, error) {
+// MakeTemp makes a folder of a kind in its TempRoot. Its name says which program owns
+// it, so that it is never without an owner. Other programs may remove an empty root
+// meanwhile.
+func MakeTemp(kind string) (string, error) {
 	me, err := process.Identify(os.Getpid())
 	if err != nil {
 		return "", err
 	}
-	root := tempRoot()
+	root := TempRoot(kind)
 	for try := 0; ; try++ {
 		if err := os.Mkdir(root, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return "", fmt.Errorf("make temporary folder: %w", err)
@@ -104,8 +109,17 @@ func CleanStale(ctx context.Context, dir string) ([]string, error) {
 		removed, err := cleanFolders(ctx, serverDirs(dir, 2))
 		return removed, errors.Join(err, cleanPools(removed, dir))
 	}
+	stale, err := StaleTemp(sandboxTemp)
+	if err != nil {
+		return nil, err
+	}
+	return cleanFolders(ctx, stale)
+}
+
+// StaleTemp lists the temporary folders of a kind whose owner is gone.
+func StaleTemp(kind string) ([]string, error) {
 	var stale []string
-	for _, root := range tempRoots() {
+	for _, root := range TempRoots(kind) {
 		entries, err := os.ReadDir(root)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("clean up: %w", err)
@@ -116,7 +130,7 @@ func CleanStale(ctx context.Context, dir string) ([]string, error) {
 			}
 		}
 	}
-	return cleanFolders(ctx, stale)
+	return stale, nil
 }
 
 // cleanFolders removes the folders whose servers are all stale.
@@ -204,6 +218,17 @@ func recordsUnder(dir string) []record {
 	return found
 }
 
+// Remove kills the servers of a folder, which is a server's or a pool's, whoever
+// started them, unmounts what is in it and removes it. It is no error if it is not
+// there.
+func Remove(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("remove server folder: %w", err)
+	}
+	return removeDir(dir)
+}
+
 // removeDir kills the servers of a folder, unmounts what is in it and removes it.
 // The folder of all temporary ones goes too when it is empty.
 func removeDir(dir string) error {
@@ -223,7 +248,7 @@ func removeDir(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove server folder: %w", err)
 	}
-	if slices.Contains(tempRoots(), filepath.Dir(dir)) {
+	if slices.Contains(TempRoots(sandboxTemp), filepath.Dir(dir)) {
 		_ = os.Remove(filepath.Dir(dir)) // fails while others are in it
 	}
 	return nil

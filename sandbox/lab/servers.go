@@ -1,0 +1,123 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"sync"
+
+	"mpp/sandbox"
+)
+
+// startAll starts every sshd and every pool, some at the same time.
+func (l *Lab) startAll(ctx context.Context, o Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.Pools = make([]*Pool, o.Pools)
+	errs := make([]error, len(l.Hosts)+o.Pools)
+	fail := func(i int, err error) {
+		if errs[i] = err; err != nil {
+			cancel() // no use to wait for the others
+		}
+	}
+	slots := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for i, h := range l.Hosts {
+		if h.Kind == KindServer {
+			all.Go(func() { fail(i, l.startSshd(ctx, h)) })
+		}
+	}
+	for i := range l.Pools {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			var err error
+			l.Pools[i], err = l.startPool(ctx, i+1, o)
+			fail(len(l.Hosts)+i, err)
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// hostsOf are the servers' hosts of a pool.
+func (l *Lab) hostsOf(pool int) []*Host {
+	var all []*Host
+	for _, h := range l.Hosts {
+		if h.Kind == KindServer && h.Pool == pool {
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+func (l *Lab) poolDir(pool int) string { return filepath.Join(l.dir, "pools", poolName(pool)) }
+
+// startPool starts the servers of a pool on their hosts.
+func (l *Lab) startPool(ctx context.Context, n int, o Options) (*Pool, error) {
+	hosts := l.hostsOf(n)
+	started, err := sandbox.StartPool(ctx, sandbox.PoolOptions{
+		Base: o.Base, Size: len(hosts), Dir: l.poolDir(n), Args: o.Args, SemiSync: o.SemiSync,
+		StartReadOnly: true, Detached: o.Detached, Log: l.log,
+		Each: func(i int, each *sandbox.Options) { hosts[i].describe(each, o.Writable) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	p := l.adopt(n, started)
+	for _, s := range started.Servers[1:] {
+		if _, err := s.Root().ExecContext(ctx, "SET GLOBAL read_only = 1"); err != nil {
+			return p, fmt.Errorf("close replica %s for writes: %w", s.Name(), err)
+		}
+	}
+	return p, nil
+}
+
+// describe makes a server's options those of one on this host. It listens on all of the
+// host's addresses, for the virtual one comes and goes.
+func (h *Host) describe(o *sandbox.Options, writable bool) {
+	o.Name, o.Dir = h.Name, filepath.Join(filepath.Dir(o.Dir), h.Name)
+	o.Address = net.JoinHostPort(h.Address.String(), mysqlPort)
+	o.ServerID = serverID(h.Pool, h.Node)
+	// Not ip netns exec: a mount namespace of the server's own would keep its disk busy.
+	o.Prefix = []string{"nsenter", "--net=" + h.space.path()}
+	o.Args = append(o.Args, "--bind-address=*")
+	if writable {
+		o.Args = append(o.Args, "--read-only=0")
+	}
+	o.Disk = sandbox.SmallDisk(diskSize)
+}
+
+// adopt makes a Pool of servers that run.
+func (l *Lab) adopt(n int, servers *sandbox.Pool) *Pool {
+	p := &Pool{Pool: servers, Name: poolName(n), VIP: l.rec.Subnet.vip4(n), Hosts: l.hostsOf(n)}
+	if l.rec.VIP6 {
+		p.VIP6 = l.rec.Subnet.vip6(n)
+	}
+	for i, h := range p.Hosts {
+		h.server = servers.Servers[i]
+	}
+	return p
+}
+
+// VIPs are the pool's virtual addresses, as configured: one address wide.
+func (p *Pool) VIPs() []netip.Prefix {
+	all := []netip.Prefix{netip.PrefixFrom(p.VIP, hostBits)}
+	if p.VIP6.IsValid() {
+		all = append(all, netip.PrefixFrom(p.VIP6, p.VIP6.BitLen()))
+	}
+	return all
+}
+
+// Host returns the pool's host of a server's address, nil if there is none.
+func (p *Pool) Host(address string) *Host {
+	for _, h := range p.Hosts {
+		if h.server.Address() == address {
+			return h
+		}
+	}
+	return nil
+}
