@@ -1,6 +1,9 @@
 package mpp
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // EngineNative promotes by MPP's own means: it fences, promotes, moves the address and
 // re-points the replicas itself.
@@ -272,6 +275,17 @@ type Operation struct {
 	Options OperationOptions `json:"options,omitzero"`
 }
 
+// Clone copies the operation, so that its copy may be shown while the plan goes on; nil gives nil.
+func (o *Operation) Clone() *Operation {
+	if o == nil {
+		return nil
+	}
+	c := *o
+	c.Gates, c.Candidates = slices.Clone(o.Gates), slices.Clone(o.Candidates)
+	c.Steps, c.Notes = slices.Clone(o.Steps), slices.Clone(o.Notes)
+	return &c
+}
+
 // OperationOptions are what an operator may say with a switchover, failover or rejoin. A zero
 // duration means what the pool's configuration says.
 type OperationOptions struct {
@@ -323,3 +337,16 @@ type Readiness struct {
 	Blockers []string `json:"blockers"`
 	Warnings []string `json:"warnings"`
 }
+
+// The phases that hooks can be set for, as `phases` of [[pool.hook]] names them.
+const (
+	HookBeforeFailover   = "before-failover"
+	HookBeforePromote    = "before-promote"
+	HookAfterPromote     = "after-promote"
+	HookAfterFailover    = "after-failover"
+	HookBeforeSwitchover = "before-switchover"
+	HookAfterSwitchover  = "after-switchover"
+	HookRolledBack       = "rolled-back"
+	HookBeforeRejoin     = "before-rejoin"
+	HookAfterRejoin      = "after-rejoin"
+)

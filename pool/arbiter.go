@@ -27,6 +27,13 @@ type Arbiter struct {
 	lanesFor situation
 	// catalogue is what problems asks; built once.
 	catalogue []problemKind
+	// headChanged says that the step under way changed what is remembered of the pool itself,
+	// headSync that it must be on disk before anything is done. resumed says that the operation
+	// of a run before has been taken up.
+	headChanged, headSync, resumed bool
+	// readiness is the last one, made at readyAt.
+	readiness *mpp.Readiness
+	readyAt   time.Time
 }
 
 // node is a node with what is known of it since the start.
@@ -48,6 +55,7 @@ type node struct {
 	// announced is what the last status event said, so that only changes are told.
 	announced announcement
 	persisted mpp.NodeMemory
+	engineNode
 }
 
 type announcement struct {
@@ -126,11 +134,18 @@ func (a *Arbiter) Step(now time.Time, in mpp.Input) []mpp.Action {
 		a.observe(now, in.Observation)
 	case in.Checkpoint != nil:
 		a.checkpointSeen(now, in.Checkpoint)
+	case in.StepResult != nil:
+		a.stepEnded(now, in.StepResult)
+	case in.AddressReport != nil:
+		a.addressSeen(in.AddressReport)
 	case in.Command != nil:
 		a.allTouched = true
 		result := a.command(now, *in.Command)
 		a.tellCommand(now, *in.Command, result)
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionReply, Result: &result})
+	}
+	if a.engine() {
+		a.drive(now)
 	}
 	a.assignLanes()
 	a.persist()
@@ -155,10 +170,14 @@ func (a *Arbiter) observe(now time.Time, o *mpp.Observation) {
 	}
 	v := o.Verdict()
 	n.observation, n.verdict, n.checks = o, v, v.Status
-	n.unfit, n.unattached = o.Unfit(), o.Unattached()
+	a.judgeFitness(n, o)
 	a.judgeCutOff(now)
 	if a.head.CutOff {
 		a.note(n, v)
+		return
+	}
+	if v.Failed == mpp.Replica && a.expectsBrokenLinks() {
+		a.note(n, mpp.Verdict{Status: v.Status, Message: v.Message, Kind: v.Kind, Check: v.Check})
 		return
 	}
 	before := a.machine.Count(&n.mem, o.At, v)
@@ -189,11 +208,14 @@ func (a *Arbiter) apply(now time.Time, n *node, before int) {
 	if a.autoRecover(now, n) {
 		return
 	}
-	if a.policy.Logic == mpp.LogicCluster {
+	switch {
+	case a.policy.Logic == mpp.LogicCluster:
 		a.goodClusterPoll(now, n)
-		return
+	case a.engine():
+		a.goodEnginePoll(now, n)
+	default:
+		a.goodPoll(now, n, before)
 	}
-	a.goodPoll(now, n, before)
 }
 
 // note keeps what a poll said without counting it: while this poller is cut off its polls

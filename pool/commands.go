@@ -11,6 +11,9 @@ import (
 // command carries out an operator's command, or says why not.
 func (a *Arbiter) command(now time.Time, c mpp.Command) mpp.Result {
 	mark := len(a.out)
+	if ofEngine(c.Verb) {
+		return a.engineCommand(now, c)
+	}
 	refused := a.carryOut(now, c)
 	if refused != "" {
 		return mpp.Result{Refused: refused, Changes: []string{}}
@@ -31,6 +34,9 @@ func (a *Arbiter) carryOut(now time.Time, c mpp.Command) string {
 		if n = a.index[c.Node]; n == nil {
 			return fmt.Sprintf("pool %s has no node %s", a.policy.Name, c.Node)
 		}
+	}
+	if refused := a.refuseWithEngine(n, c); refused != "" {
+		return refused
 	}
 	switch c.Verb {
 	case mpp.VerbRecover:

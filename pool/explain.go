@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mpp"
+	"mpp/plan"
 )
 
 // rehearsal bounds how many rounds of polls Explain plays through.
@@ -16,7 +17,7 @@ const rehearsal = 12
 func (a *Arbiter) Explain(now time.Time) mpp.Explanation {
 	e := mpp.Explanation{
 		Pool: a.policy.Name, At: now, Summary: a.summary(now),
-		IfActiveDied: a.rehearse(now), Problems: a.problems(now),
+		IfActiveDied: a.rehearse(now), Problems: a.problems(now), Readiness: a.Readiness(now),
 	}
 	for _, n := range a.nodes {
 		e.Nodes = append(e.Nodes, mpp.NodeExplanation{
@@ -97,6 +98,8 @@ func (a *Arbiter) next(now time.Time, n *node) string {
 		return "stays FAIL until mpp recover " + n.policy.Address
 	case n.mem.State == mpp.Unknown:
 		return fmt.Sprintf("STANDBY with the next good poll; FAIL at %d errors", fail)
+	case a.engine() && n.mem.State == mpp.Active:
+		return "FAIL (OFFLINE) by a failover once it is lost and every gate is open; a switchover moves the role"
 	case n.mem.State == mpp.Active && a.policy.Logic == mpp.LogicFailover && !a.successor(now, n):
 		return "stays ACTIVE whatever happens: no other node could take over"
 	case n.mem.State == mpp.Active:
@@ -114,6 +117,8 @@ func (a *Arbiter) nextOfStandby(now time.Time, n *node) string {
 		return "never ACTIVE: marked no_promote"
 	case n.unfit != "":
 		return "not promoted as it is: " + n.unfit
+	case a.engine():
+		return a.nextWithEngine(now, n)
 	case n.policy.Type == mpp.Primary && n.unattached != "" && a.hasActive(n):
 		return fmt.Sprintf("not given the role by itself while it %s: what the ACTIVE node wrote cannot have reached it; attach it, or: mpp activate-primary", n.unattached)
 	case n.policy.Type == mpp.Primary && a.policy.HostileTakeover:
@@ -127,10 +132,26 @@ func (a *Arbiter) nextOfStandby(now time.Time, n *node) string {
 	return "ACTIVE as soon as no node is ACTIVE: next in line"
 }
 
+// nextWithEngine says which place in the order of succession a STANDBY node has.
+func (a *Arbiter) nextWithEngine(now time.Time, n *node) string {
+	for _, c := range a.outage(now, true).ranking {
+		if c.Address == n.policy.Address {
+			if c.Rank == 0 {
+				return "not promoted: " + c.Why
+			}
+			return fmt.Sprintf("ACTIVE by a failover or switchover: number %d in the order of succession", c.Rank)
+		}
+	}
+	return "not promoted while nobody is ACTIVE"
+}
+
 // rehearse plays the death of the ACTIVE node through on a copy and tells the events.
 func (a *Arbiter) rehearse(now time.Time) []string {
 	if a.policy.Logic != mpp.LogicFailover {
 		return []string{"the other members stay ACTIVE; nothing is promoted"}
+	}
+	if a.engine() {
+		return a.rehearseEngine(now)
 	}
 	actives := a.active(nil)
 	if len(actives) == 0 {
@@ -154,6 +175,28 @@ func (a *Arbiter) rehearse(now time.Time) []string {
 		}
 	}
 	return append(lines, "nobody takes over: "+copied.whyNobody(now, victim))
+}
+
+// rehearseEngine tells the plan that would be carried out.
+func (a *Arbiter) rehearseEngine(now time.Time) []string {
+	o := a.outage(now, true)
+	if o.active == nil {
+		return []string{"no node is ACTIVE"}
+	}
+	if g := closed(o.gates()); g != nil {
+		return []string{fmt.Sprintf("nobody takes over: gate %s is closed: %s", g.Name, g.Evidence)}
+	}
+	op := plan.Rehearse(now, o.facts, mpp.Operation{Kind: mpp.OpFailover, Old: o.active.policy.Address})
+	var lines []string
+	for i := range op.Steps {
+		st := &op.Steps[i]
+		line := fmt.Sprintf("%s: %s %s", st.Phase, st.Kind, st.Node)
+		if st.Peer != "" {
+			line += " (" + st.Peer + ")"
+		}
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return append(lines, op.New+" takes writes")
 }
 
 // clone copies everything that a Step changes.

@@ -29,6 +29,9 @@ func (a *Arbiter) reachFailure(now time.Time, n *node) {
 	if n.mem.State == mpp.Failed || !a.machine.Spent(&n.mem) {
 		return
 	}
+	if a.engine() && (n.mem.State == mpp.Active || a.involved(n)) {
+		return // the gates decide, or the plan that is under way
+	}
 	if n.mem.State == mpp.Active && (!a.machine.LostActive(&n.mem) || !a.successor(now, n)) {
 		return
 	}

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"mpp"
@@ -19,7 +20,19 @@ func (a *Arbiter) Memory() mpp.PoolMemory {
 }
 
 // Head returns what is remembered of the pool itself, without its nodes.
-func (a *Arbiter) Head() mpp.PoolMemory { return a.head }
+func (a *Arbiter) Head() mpp.PoolMemory {
+	h := a.head
+	h.Operation = h.Operation.Clone()
+	h.Repairs = make([]*mpp.Operation, 0, len(a.head.Repairs))
+	for _, op := range a.head.Repairs {
+		h.Repairs = append(h.Repairs, op.Clone())
+	}
+	if len(h.Repairs) == 0 {
+		h.Repairs = nil
+	}
+	h.Unacknowledged = slices.Clone(h.Unacknowledged)
+	return h
+}
 
 // NodeMemory returns what is remembered of one node; false when the pool has no such node.
 func (a *Arbiter) NodeMemory(address string) (mpp.NodeMemory, bool) {

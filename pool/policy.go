@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"mpp"
+	"mpp/plan"
 	"mpp/state"
 )
 
@@ -39,6 +40,31 @@ type Policy struct {
 	StaleAfter  time.Duration
 	WhenStale   mpp.WhenStale
 	Checkpoints []CheckpointPolicy
+	// Failover is used with an engine only.
+	Failover FailoverPolicy
+}
+
+// FailoverPolicy says when operations start by themselves, and how they go.
+type FailoverPolicy struct {
+	plan.Policy
+	// Manual says that no failover starts by itself.
+	Manual bool
+	// Grace is a wait, counted from the first miss, before a failover starts; Cooldown the least
+	// time between two.
+	Grace, Cooldown time.Duration
+	// Rejoin says that a node which comes back is made a replica again by itself; it is fenced in
+	// any case.
+	Rejoin bool
+	// Failback gives the role back to a recovered PRIMARY, by a switchover.
+	Failback bool
+	// VirtualAddresses are shown; plan.Policy.Addresses says whether they are moved.
+	VirtualAddresses []string
+	// ConfirmInterval, Timeout and ConfirmTimeout are the poller's: what is told of expected
+	// outages follows from them.
+	ConfirmInterval, Timeout, ConfirmTimeout time.Duration
+	// Block is "read_only", "revoke" or "lock": what keeps privileged accounts of MariaDB from
+	// writing to a node that is not ACTIVE.
+	Block string
 }
 
 // NodePolicy is a node's configuration.
@@ -49,6 +75,10 @@ type NodePolicy struct {
 	Type mpp.Type
 	// NoPromote keeps the node from ever becoming ACTIVE by itself or by command.
 	NoPromote bool
+	// Prefer puts nodes of one type in order for an engine, the higher first; Host says that
+	// commands can be run on the node's host.
+	Prefer int
+	Host   bool
 }
 
 // CheckpointPolicy is a checkpoint's configuration.

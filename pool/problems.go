@@ -33,6 +33,12 @@ func catalogue() []problemKind {
 		{code: "pool-maintenance", severity: mpp.Info, ofPool: poolMaintenance},
 		{code: "node-maintenance", severity: mpp.Info, of: nodeMaintenance},
 		{code: "same-server", severity: mpp.Critical, of: sameServer},
+		{code: "not-ready", severity: mpp.Critical, ofPool: notReady},
+		{code: "unacknowledged", severity: mpp.Critical, ofPool: unacknowledged},
+		{code: "operation", severity: mpp.Info, ofPool: underWay},
+		{code: "address-missing", severity: mpp.Critical, of: addressMissing},
+		{code: "address-conflict", severity: mpp.Critical, of: addressConflict},
+		{code: "kept-out", severity: mpp.Warn, of: keptOut},
 	}
 }
 
@@ -67,6 +73,9 @@ func noWriter(a *Arbiter, _ time.Time) string {
 		if n.mem.State == mpp.Active && n.mem.Status != mpp.Fail {
 			return ""
 		}
+	}
+	if a.engine() {
+		return a.noWriterWithEngine()
 	}
 	for _, n := range a.nodes {
 		if n.mem.State == mpp.Failed {
@@ -127,6 +136,8 @@ func activeFailing(a *Arbiter, now time.Time, n *node) string {
 	}
 	why := "no other node can take over"
 	switch {
+	case a.engine():
+		why = a.whyNoFailover(now)
 	case a.head.Maintenance.InForce(now):
 		why = "the pool is in maintenance"
 	case n.mem.Maintenance.InForce(now):
@@ -162,6 +173,9 @@ func recoveryDue(a *Arbiter, now time.Time, n *node) string {
 	text := fmt.Sprintf("%s passes its polls again and stays FAIL (%s) until: mpp recover %s", n.policy.Address, n.mem.Reason, n.policy.Address)
 	actives := a.active(n)
 	switch {
+	case a.engine() && n.unattached != "":
+		return fmt.Sprintf("%s answers again and is no replica: mpp rejoin %s", n.policy.Address, n.policy.Address)
+	case a.engine():
 	case n.policy.Type != mpp.Primary || a.policy.Logic != mpp.LogicFailover || len(actives) == 0:
 	case n.unattached != "":
 		text += fmt.Sprintf("; it %s: first make it a replica of %s and let it catch up", n.unattached, actives[0].policy.Address)

@@ -93,9 +93,13 @@ func (a *Arbiter) persist() {
 	head := slices.ContainsFunc(a.out, func(x mpp.Action) bool {
 		return x.Kind == mpp.ActionEvent && x.Event.Kind == mpp.EventPool
 	})
-	if head {
+	switch {
+	case head:
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionPersist, Sync: true})
+	case a.headChanged:
+		a.out = append(a.out, mpp.Action{Kind: mpp.ActionPersist, Sync: a.headSync})
 	}
+	a.headChanged, a.headSync = false, false
 	a.touched, a.allTouched = a.touched[:0], false
 }
 
@@ -108,11 +112,11 @@ func (a *Arbiter) changeable() []*node {
 }
 
 // situation is what every node's lane depends on.
-type situation struct{ held, writerless, cutOff bool }
+type situation struct{ held, writerless, cutOff, closely bool }
 
 // assignLanes decides how eagerly each node is polled.
 func (a *Arbiter) assignLanes() {
-	s := situation{a.head.Maintenance.On, a.policy.Logic == mpp.LogicFailover && !a.hasActive(nil), a.head.CutOff}
+	s := situation{a.head.Maintenance.On, a.policy.Logic == mpp.LogicFailover && !a.hasActive(nil), a.head.CutOff, a.watchesClosely()}
 	if s != a.lanesFor {
 		a.lanesFor, a.allTouched = s, true
 	}
@@ -135,6 +139,8 @@ func (a *Arbiter) laneOf(n *node, writerless bool) mpp.Lane {
 	switch {
 	case a.head.CutOff:
 		return mpp.LaneNormal
+	case a.watchesClosely() && n.mem.State != mpp.Failed:
+		return mpp.LaneConfirm // each word of a replica counts while the ACTIVE node is silent
 	case n.mem.State == mpp.Failed && n.mem.Failing == mpp.Reach:
 		return mpp.LaneSlow
 	case n.mem.Maintenance.On || (a.head.Maintenance.On && n.mem.State != mpp.Unknown):

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"mpp"
+	"mpp/plan"
 	"mpp/state"
 )
 
@@ -35,9 +36,22 @@ func (a *Arbiter) View(now time.Time) mpp.PoolView {
 	for i := range a.points {
 		v.Checkpoints = append(v.Checkpoints, a.points[i].view())
 	}
+	if a.engine() {
+		a.viewEngine(now, &v)
+	}
 	v.Problems = a.problems(now)
 	v.Message = a.message(&v)
 	return v
+}
+
+// viewEngine adds what pools with an engine have.
+func (a *Arbiter) viewEngine(now time.Time, v *mpp.PoolView) {
+	h := a.Head()
+	v.Operation, v.Repairs, v.Readiness = h.Operation, h.Repairs, a.Readiness(now)
+	v.Addresses = a.policy.Failover.VirtualAddresses
+	for i, n := range a.nodes {
+		v.Nodes[i].VirtualAddress = n.address
+	}
 }
 
 // view shows the rules.
@@ -106,6 +120,10 @@ func (a *Arbiter) evaluate(now time.Time, n *node) (mpp.Evaluation, string) {
 		return mpp.Down, fmt.Sprintf("%s with status FAIL: %s", n.mem.State, n.mem.Message)
 	case n.observation != nil && !n.seen:
 		return mpp.Down, "no good poll yet since this poller started, was frozen or was cut off: " + n.mem.Message
+	case n.mem.State == mpp.Active && a.engine() && a.head.Operation != nil && plan.Cut(a.head.Operation):
+		return mpp.Down, "a switchover is under way, and it is read-only"
+	case n.mem.State == mpp.Active && a.engine() && a.closedActive(n):
+		return mpp.ReadOnly, "ACTIVE, and its server is read-only"
 	case n.mem.State == mpp.Active:
 		return mpp.ReadWrite, "ACTIVE"
 	case n.mem.Maintenance.InForce(now):
@@ -113,6 +131,13 @@ func (a *Arbiter) evaluate(now time.Time, n *node) (mpp.Evaluation, string) {
 	default:
 		return mpp.ReadOnly, "STANDBY"
 	}
+}
+
+// closedActive reports whether the server of the ACTIVE node says, by a poll since it became
+// ACTIVE, that it is read-only.
+func (a *Arbiter) closedActive(n *node) bool {
+	o := n.observation
+	return o != nil && o.Server.Flavour != "" && o.Server.ReadOnly && o.At.After(n.mem.Since)
 }
 
 func (c *checkpoint) view() mpp.CheckpointView {

@@ -1,0 +1,138 @@
+// Package plan decides what an operation does next: failover, switchover, and the repairs of
+// single nodes. It is the pure half of promotion; package action carries the steps out.
+//
+// An operation is an mpp.Operation that goes through the phases of its script (failover.go,
+// switchover.go, repair.go). The steps of a phase run at the same time; when all have ended,
+// the phase's own function looks at what they found and names the next phase, or the end.
+// Advance is the one way in. Everything it needs to go on is in the Operation itself, so that a
+// manager which died half-way goes on from its journal.
+//
+// It reads no clock and starts nothing. To test with it, play an operation against invented
+// results: Begin, then Take and Advance, as the tests here and package sim do.
+package plan
+
+import (
+	"time"
+
+	"mpp"
+	"mpp/gtid"
+)
+
+// Policy is what the configuration says about operations.
+type Policy struct {
+	// FenceRequired says that nothing is promoted unless the old node is known to be fenced.
+	FenceRequired bool
+	// FenceTimeout bounds each fencing step, ApplyTimeout the execution of what the candidate has
+	// received, StepTimeout every other step.
+	FenceTimeout, ApplyTimeout, StepTimeout time.Duration
+	// MaxLoss is how many transactions may be known lost; AnyLoss says that it does not matter.
+	MaxLoss uint64
+	AnyLoss bool
+	// BinlogTail says to read the dead host's binary log over ssh.
+	BinlogTail bool
+	// Addresses says that there is a virtual address to move, Shutdown that there is a program
+	// that turns the old node off.
+	Addresses, Shutdown bool
+	// Events says that EVENTs follow the role, ManageSemiSync that semi-sync settings do.
+	Events, ManageSemiSync bool
+	// Hooks are the phases that have a hook.
+	Hooks map[string]bool
+	// Wait bounds the wait for lag before a switchover, KillAfter that for open transactions.
+	Wait, KillAfter time.Duration
+	// RefuseLongTransactions ends a switchover when a transaction outlasts KillAfter.
+	RefuseLongTransactions bool
+	// MaxLag is the lag up to which a switchover's target need not be waited for.
+	MaxLag time.Duration
+	// StopConnections is "", "offline_mode" or "lock".
+	StopConnections string
+}
+
+// Node is a node as the plan sees it.
+type Node struct {
+	Address string
+	Type    mpp.Type
+	Prefer  int
+	// Host says that commands can be run on the node's host.
+	Host  bool
+	State mpp.State
+	// Barred says why the node must not be promoted whatever its data is, "" for nothing:
+	// no_promote, maintenance, state, a failed poll, an unfit copy.
+	Barred string
+	// Errant are transactions that only this node has, "" for none known.
+	Errant string
+	// Reachable says that its last poll got an answer.
+	Reachable bool
+	// Observation is the last poll that brought the server's own words, nil for none. For a
+	// dead node that is the last one before its death.
+	Observation *mpp.Observation
+}
+
+// Facts are what is known of a pool at one moment.
+type Facts struct {
+	Pool   string
+	Policy Policy
+	// Active is the ACTIVE node's address, empty for none.
+	Active string
+	// Nodes in pool order: PRIMARY first, then SECONDARY in configured order.
+	Nodes []Node
+}
+
+// node returns a node, nil when the pool does not have it.
+func (f *Facts) node(address string) *Node {
+	for i := range f.Nodes {
+		if f.Nodes[i].Address == address {
+			return &f.Nodes[i]
+		}
+	}
+	return nil
+}
+
+// position is how far the node was at its last poll.
+func (n *Node) position() mpp.Position {
+	if n == nil || n.Observation == nil {
+		return mpp.Position{}
+	}
+	p := mpp.Position{Executed: n.Observation.Server.GTID, BinlogState: n.Observation.Server.BinlogState}
+	if len(n.Observation.Channels) > 0 {
+		c := n.Observation.Channels[0]
+		p.Received, p.SourceLog, p.SourcePos = c.Received, c.SourceLog, c.SourcePos
+	}
+	return p
+}
+
+// flavour is the node's product, empty when it is not known.
+func (n *Node) flavour() string {
+	if n == nil || n.Observation == nil {
+		return ""
+	}
+	return n.Observation.Server.Flavour
+}
+
+// settings are the node's, nil when they are not known.
+func (n *Node) settings() *mpp.Settings {
+	if n == nil || n.Observation == nil {
+		return nil
+	}
+	return n.Observation.Server.Settings
+}
+
+// lag is how far the node was behind at its last poll, in time; unknown counts as none.
+func (n *Node) lag() time.Duration {
+	if n == nil || n.Observation == nil || !n.Observation.LagKnown {
+		return 0
+	}
+	return n.Observation.Lag
+}
+
+// whole is everything that a server at p has, executed or received.
+func whole(flavour string, p mpp.Position) (gtid.Set, error) {
+	executed, err := gtid.Parse(flavour, p.Executed)
+	if err != nil {
+		return gtid.Set{}, err
+	}
+	received, err := gtid.Parse(flavour, p.Received)
+	if err != nil {
+		return gtid.Set{}, err
+	}
+	return executed.Union(received), nil
+}

@@ -1,0 +1,344 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"mpp"
+)
+
+// The phases of a failover, in order. complete, tail and the choice may come round again with
+// another candidate.
+const (
+	phaseBefore   = "before"
+	phaseFence    = "fence"
+	phaseChoose   = "choose"
+	phaseDrain    = "drain"
+	phaseComplete = "complete"
+	phaseTail     = "tail"
+	phaseReady    = "ready"
+	phasePromote  = "promote"
+	phaseRefence  = "refence"
+	phaseAddress  = "address"
+	phaseRepoint  = "repoint"
+	phaseAfter    = "after"
+	phaseGiveUp   = "give-up"
+)
+
+// receiverLimit bounds how long a replica may take to stop its receiver: one that hangs must not
+// hold up the others.
+const receiverLimit = 2 * time.Second
+
+func failoverScript() []phase {
+	return []phase{
+		{phaseBefore, func(s *scene) []mpp.Step { return s.hook(mpp.HookBeforeFailover) }, afterHooks(phaseFence, phaseGiveUp)},
+		{phaseFence, fence, afterFence},
+		{phaseChoose, choose, afterChoose},
+		{phaseDrain, drain, afterDrain},
+		{phaseComplete, complete, afterComplete},
+		{phaseTail, tail, afterTail},
+		{phaseReady, func(s *scene) []mpp.Step { return s.hook(mpp.HookBeforePromote) }, afterHooks(phasePromote, phaseGiveUp)},
+		{phasePromote, promote, afterPromote},
+		{phaseRefence, refence, func(*scene) next { return goOn(phaseChoose) }},
+		{phaseAddress, address, func(*scene) next { return goOn(phaseRepoint) }},
+		{phaseRepoint, repoint, func(*scene) next { return goOn(phaseAfter) }},
+		{phaseAfter, func(s *scene) []mpp.Step { return s.hook(mpp.HookAfterFailover) }, afterFailover},
+		{phaseGiveUp, giveUp, afterGiveUp},
+	}
+}
+
+// afterHooks goes on, or to the other phase when a hook that may has said abort.
+func afterHooks(on, abort string) func(*scene) next {
+	return func(s *scene) next {
+		if st := s.failed(); st != nil {
+			s.op.Why = "a hook stopped it: " + st.Text
+			return goOn(abort)
+		}
+		return goOn(on)
+	}
+}
+
+// fence makes sure that the old node takes no more writes, as far as it can be reached, and at
+// the same time lets the replicas stop to receive, so that their positions are final.
+func fence(s *scene) []mpp.Step {
+	p := s.f.Policy
+	var steps []mpp.Step
+	if old := s.f.node(s.op.Old); old != nil {
+		at := func(kind mpp.StepKind) mpp.Step {
+			return mpp.Step{Kind: kind, Node: old.Address, Limit: p.FenceTimeout, Optional: true}
+		}
+		if p.Addresses {
+			steps = append(steps, at(mpp.StepRemoveAddress))
+		}
+		steps = append(steps, at(mpp.StepReadOnly), at(mpp.StepEndSessions))
+		if p.Shutdown {
+			off := at(mpp.StepShutdown)
+			off.Limit = 0 // the program's own
+			steps = append(steps, off)
+		}
+		if p.BinlogTail && old.Host && old.settings() != nil {
+			steps = append(steps, at(mpp.StepBinlogEnd))
+		}
+	}
+	for _, n := range s.others(s.op.Old) {
+		if n.Reachable {
+			steps = append(steps, mpp.Step{
+				Kind: mpp.StepStopReceiver, Node: n.Address, Optional: true, Limit: min(receiverLimit, p.StepTimeout),
+			})
+		}
+	}
+	return steps
+}
+
+// fenced says by what the old node is known to take no more writes, "" when it is not known.
+func (s *scene) fenced() string {
+	switch {
+	case s.done(mpp.StepShutdown, s.op.Old):
+		return "it was turned off"
+	case s.done(mpp.StepReadOnly, s.op.Old):
+		return "it is read-only"
+	case s.f.Policy.Addresses && s.done(mpp.StepRemoveAddress, s.op.Old):
+		return "it has lost the virtual address"
+	default:
+		return ""
+	}
+}
+
+func afterFence(s *scene) next {
+	if s.op.Old != "" && s.f.Policy.FenceRequired && s.fenced() == "" {
+		s.op.Why = fmt.Sprintf("%s could not be fenced, and fence = \"required\"", s.op.Old)
+		return goOn(phaseGiveUp)
+	}
+	return goOn(phaseChoose)
+}
+
+// choose takes the next candidate by the order of succession. It has no steps.
+func choose(s *scene) []mpp.Step {
+	s.op.New = ""
+	s.op.Candidates, _ = rank(s.f, s.op.Old, s.positions(), s.excluded())
+	for _, c := range s.op.Candidates {
+		if c.Rank > 0 && (s.op.Wanted == "" || s.op.Wanted == c.Address) {
+			s.op.New = c.Address
+			break
+		}
+	}
+	return nil
+}
+
+// excluded are the nodes that were tried, or whose final position could not be read.
+func (s *scene) excluded() map[string]string {
+	out := map[string]string{}
+	for i := range s.op.Steps {
+		st := &s.op.Steps[i]
+		if st.Status != mpp.StepFailed {
+			continue
+		}
+		switch st.Kind {
+		case mpp.StepStopReceiver, mpp.StepDrain, mpp.StepPromote:
+			out[st.Node] = fmt.Sprintf("%s failed: %s", st.Kind, st.Text)
+		case mpp.StepCopyFrom, mpp.StepBinlogTail:
+			if st.Unreachable {
+				out[st.Node] = fmt.Sprintf("%s failed: %s", st.Kind, st.Text)
+			}
+		default:
+		}
+	}
+	return out
+}
+
+func afterChoose(s *scene) next {
+	if s.op.New != "" {
+		return goOn(phaseDrain)
+	}
+	s.op.Why = "no node can take over: " + whyNobody(s.op.Candidates)
+	if s.op.Wanted != "" {
+		s.op.Why = fmt.Sprintf("%s cannot take over: %s", s.op.Wanted, whyNobody(s.op.Candidates))
+	}
+	return goOn(phaseGiveUp)
+}
+
+func whyNobody(list []mpp.Candidate) string {
+	text := ""
+	for _, c := range list {
+		if c.Rank == 0 {
+			text += fmt.Sprintf("; %s: %s", c.Address, c.Why)
+		}
+	}
+	if text == "" {
+		return "the pool has no other node"
+	}
+	return text[2:]
+}
+
+// drain lets the candidate, and the node that it is completed from, execute what they have
+// received.
+func drain(s *scene) []mpp.Step {
+	steps := []mpp.Step{{Kind: mpp.StepDrain, Node: s.op.New, Limit: s.f.Policy.ApplyTimeout}}
+	if donor, _ := s.donor(); donor != "" {
+		steps = append(steps, mpp.Step{Kind: mpp.StepDrain, Node: donor, Limit: s.f.Policy.ApplyTimeout, Optional: true})
+	}
+	return steps
+}
+
+func afterDrain(s *scene) next {
+	if !s.done(mpp.StepDrain, s.op.New) {
+		return goOn(phaseChoose)
+	}
+	return goOn(phaseComplete)
+}
+
+// donor is the node that has most of what the candidate lacks, with everything it has; "" when
+// the candidate lacks nothing that anybody reachable has.
+func (s *scene) donor() (address, set string) {
+	mine, err := whole(s.f.node(s.op.New).flavour(), s.position(s.op.New))
+	if err != nil {
+		return "", ""
+	}
+	most := uint64(0)
+	for _, n := range s.others(s.op.Old, s.op.New) {
+		if !n.Reachable || n.Errant != "" || s.excluded()[n.Address] != "" {
+			continue
+		}
+		theirs, err := whole(n.flavour(), s.position(n.Address))
+		if err != nil {
+			continue
+		}
+		if more := theirs.Minus(mine).Count(); more > most {
+			most, address, set = more, n.Address, theirs.String()
+		}
+	}
+	return address, set
+}
+
+// complete gives the candidate what another replica has beyond it.
+func complete(s *scene) []mpp.Step {
+	donor, set := s.donor()
+	if donor == "" || !s.done(mpp.StepDrain, donor) {
+		return nil
+	}
+	return []mpp.Step{{Kind: mpp.StepCopyFrom, Node: s.op.New, Peer: donor, GTID: set, Limit: s.f.Policy.ApplyTimeout, Optional: true}}
+}
+
+func afterComplete(s *scene) next {
+	if st := s.last(mpp.StepCopyFrom, s.op.New); st != nil && st.Status == mpp.StepFailed && st.Unreachable {
+		return goOn(phaseChoose)
+	}
+	return goOn(phaseTail)
+}
+
+// tail takes from the dead host's binary log what reached no replica.
+func tail(s *scene) []mpp.Step {
+	log, pos := s.readUpTo()
+	if log == "" || !s.tailLeft(log, pos) {
+		return nil
+	}
+	return []mpp.Step{{
+		Kind: mpp.StepBinlogTail, Node: s.op.New, Peer: s.op.Old, Log: log, LogPos: pos,
+		Limit: s.f.Policy.ApplyTimeout, Optional: true,
+	}}
+}
+
+func afterTail(s *scene) next {
+	if st := s.last(mpp.StepBinlogTail, s.op.New); st != nil && st.Status == mpp.StepFailed {
+		if st.Unreachable {
+			return goOn(phaseChoose)
+		}
+		s.note("the end of %s's binary log could not be taken: %s", s.op.Old, st.Text)
+	}
+	if why := s.countLoss(); why != "" {
+		s.op.Why = why
+		return goOn(phaseGiveUp)
+	}
+	return goOn(phaseReady)
+}
+
+func promote(s *scene) []mpp.Step {
+	return []mpp.Step{{Kind: mpp.StepPromote, Node: s.op.New}}
+}
+
+func afterPromote(s *scene) next {
+	if !s.done(mpp.StepPromote, s.op.New) {
+		return goOn(phaseRefence)
+	}
+	s.op.Opened = s.now
+	return goOn(phaseAddress)
+}
+
+// refence closes a candidate whose promotion failed: it may have been opened all the same.
+func refence(s *scene) []mpp.Step {
+	return []mpp.Step{{Kind: mpp.StepReadOnly, Node: s.op.New, Limit: s.f.Policy.FenceTimeout, Optional: true, Undo: false}}
+}
+
+// address moves the virtual address, and sets what must be set before writers come in.
+func address(s *scene) []mpp.Step {
+	var steps []mpp.Step
+	if s.f.Policy.Addresses {
+		steps = append(steps, mpp.Step{Kind: mpp.StepAddAddress, Node: s.op.New, Optional: true})
+	}
+	if s.f.Policy.ManageSemiSync {
+		steps = append(steps, mpp.Step{Kind: mpp.StepSemiSync, Node: s.op.New, Detail: "source", Optional: true})
+	}
+	return steps
+}
+
+// repoint makes the other nodes replicas of the new one.
+func repoint(s *scene) []mpp.Step {
+	steps := s.hook(mpp.HookAfterPromote)
+	for i := range steps {
+		steps[i].Optional = true
+	}
+	for _, n := range s.others(s.op.Old, s.op.New) {
+		if n.Reachable {
+			steps = append(steps, mpp.Step{Kind: mpp.StepRepoint, Node: n.Address, Peer: s.op.New, Optional: true, Limit: s.f.Policy.ApplyTimeout})
+		}
+	}
+	if s.f.Policy.Events {
+		steps = append(steps, mpp.Step{Kind: mpp.StepEventsOn, Node: s.op.New, Optional: true})
+	}
+	return steps
+}
+
+func afterFailover(s *scene) next {
+	s.tellLeft()
+	if s.f.Policy.Addresses && !s.done(mpp.StepAddAddress, s.op.New) {
+		return end(mpp.Completed, "%s takes writes, and has not got the virtual address yet: %s", s.op.New, s.last(mpp.StepAddAddress, s.op.New).Text)
+	}
+	return end(mpp.Completed, "%s takes writes", s.op.New)
+}
+
+// tellLeft notes what the operator should know and do.
+func (s *scene) tellLeft() {
+	for _, n := range s.others(s.op.Old, s.op.New) {
+		st := s.last(mpp.StepRepoint, n.Address)
+		switch {
+		case st == nil:
+			s.note("%s was not reachable and still replicates from %s, if it runs: mpp rejoin %s", n.Address, s.op.Old, n.Address)
+		case st.Status == mpp.StepFailed:
+			s.note("%s could not be made a replica of %s: %s; mpp rejoin %s tries again", n.Address, s.op.New, st.Text, n.Address)
+		}
+	}
+	if s.op.Old == "" {
+		return
+	}
+	if by := s.fenced(); by != "" {
+		s.note("%s is fenced: %s", s.op.Old, by)
+	} else {
+		s.note("%s could not be fenced: it did not answer; MPP fences it as soon as it does", s.op.Old)
+	}
+	s.note("to bring %s back: start it, and it is made a replica again if it holds nothing extra; else mpp rejoin %s tells what it holds", s.op.Old, s.op.Old)
+}
+
+// giveUp lets replicas receive again that were stopped for the plan.
+func giveUp(s *scene) []mpp.Step {
+	var steps []mpp.Step
+	for i := range s.op.Steps {
+		if st := s.op.Steps[i]; st.Kind == mpp.StepStopReceiver && st.Status == mpp.StepDone {
+			steps = append(steps, mpp.Step{Kind: mpp.StepStartReplica, Node: st.Node, Undo: true, Optional: true})
+		}
+	}
+	return steps
+}
+
+func afterGiveUp(s *scene) next {
+	return end(mpp.Stopped, "%s", s.op.Why)
+}

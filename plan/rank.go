@@ -1,0 +1,179 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mpp"
+	"mpp/gtid"
+)
+
+// standing is a node with what the order of succession goes by.
+type standing struct {
+	node  *Node
+	index int // in pool order
+	has   gtid.Set
+	lacks gtid.Set // of all that is known
+	why   string   // why it may not be promoted, "" when it may
+}
+
+// Rank puts the nodes other than old in the order of succession. positions are what is known of
+// a node beyond its last poll; excluded names nodes that were tried, with the reason.
+//
+// The order is strict: the more complete copy first (by GTID; copies that diverged are never
+// ranked), then PRIMARY before SECONDARY, the higher prefer, the older version (a newer replica
+// can follow an older source, not the other way round), ROW before MIXED before STATEMENT, the
+// smaller lag, and the configured order.
+func Rank(f *Facts, old string, positions map[string]mpp.Position, excluded map[string]string) []mpp.Candidate {
+	list, _ := rank(f, old, positions, excluded)
+	return list
+}
+
+// rank is Rank, with the set of everything that any of the nodes has.
+func rank(f *Facts, old string, positions map[string]mpp.Position, excluded map[string]string) ([]mpp.Candidate, gtid.Set) {
+	var all []*standing
+	var union gtid.Set
+	for i := range f.Nodes {
+		n := &f.Nodes[i]
+		if n.Address == old {
+			continue
+		}
+		s := &standing{node: n, index: i, why: firstReason(excluded[n.Address], n.Barred, promotableSettings(n), errantReason(n))}
+		p, read := positions[n.Address]
+		if !read {
+			p = n.position()
+		}
+		var err error
+		if s.has, err = whole(n.flavour(), p); err != nil {
+			s.why = firstReason(s.why, "its position cannot be read: "+err.Error())
+		} else if n.Reachable && errantReason(n) == "" {
+			union = union.Union(s.has)
+		}
+		all = append(all, s)
+	}
+	for _, s := range all {
+		s.lacks = union.Minus(s.has)
+	}
+	slices.SortFunc(all, precedes)
+	list := make([]mpp.Candidate, 0, len(all))
+	for _, s := range all {
+		list = append(list, s.candidate(len(list)+1))
+	}
+	return list, union
+}
+
+func firstReason(reasons ...string) string {
+	for _, r := range reasons {
+		if r != "" {
+			return r
+		}
+	}
+	return ""
+}
+
+func errantReason(n *Node) string {
+	if n.Errant == "" {
+		return ""
+	}
+	return "it has transactions that no other node has: " + n.Errant
+}
+
+// promotableSettings says which setting keeps a server from being a source, "" for none.
+func promotableSettings(n *Node) string {
+	s := n.settings()
+	switch {
+	case s == nil:
+		return ""
+	case !s.LogBin:
+		return "it has no binary log (log_bin): nobody could replicate from it"
+	case !s.LogReplicaUpdates:
+		return "what it replicates is not in its binary log (log_slave_updates, log_replica_updates)"
+	case !s.GTID && n.flavour() == "mysql":
+		return "it has no GTIDs (gtid_mode, enforce_gtid_consistency)"
+	default:
+		return ""
+	}
+}
+
+// candidate shows the standing.
+func (s *standing) candidate(rank int) mpp.Candidate {
+	c := mpp.Candidate{Address: s.node.Address, Rank: rank, Why: s.why}
+	if s.why != "" {
+		c.Rank = 0
+		return c
+	}
+	c.Why = "complete: nobody has more"
+	if !s.lacks.IsEmpty() {
+		c.Missing = s.lacks.String()
+		c.Why = fmt.Sprintf("%d transactions behind the most complete copy", s.lacks.Count())
+	}
+	return c
+}
+
+// precedes is the order of succession: negative when a comes before b. Those that may not be
+// promoted come last.
+func precedes(a, b *standing) int {
+	if barred := cmp.Compare(btoi(a.why != ""), btoi(b.why != "")); barred != 0 {
+		return barred
+	}
+	if a.why == "" {
+		if complete := cmp.Compare(a.lacks.Count(), b.lacks.Count()); complete != 0 {
+			return complete
+		}
+	}
+	return cmp.Or(
+		cmp.Compare(typeRank(a.node), typeRank(b.node)),
+		cmp.Compare(b.node.Prefer, a.node.Prefer),
+		compareVersions(a.node, b.node),
+		cmp.Compare(formatRank(a.node), formatRank(b.node)),
+		cmp.Compare(a.node.lag(), b.node.lag()),
+		cmp.Compare(a.index, b.index),
+	)
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func typeRank(n *Node) int { return btoi(n.Type != mpp.Primary) }
+
+func formatRank(n *Node) int {
+	s := n.settings()
+	if s == nil {
+		return 0
+	}
+	return slices.Index([]string{"ROW", "MIXED", "STATEMENT"}, strings.ToUpper(s.BinlogFormat))
+}
+
+// compareVersions compares release series, such as 10.11 and 11.8; an unknown one comes last.
+func compareVersions(a, b *Node) int {
+	x, y := series(a), series(b)
+	if x == nil || y == nil {
+		return cmp.Compare(btoi(x == nil), btoi(y == nil))
+	}
+	return slices.Compare(x, y)
+}
+
+// series is the first two numbers of the node's version, nil when it is not known.
+func series(n *Node) []int {
+	if n == nil || n.Observation == nil {
+		return nil
+	}
+	major, rest, _ := strings.Cut(n.Observation.Server.Version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	x, err := strconv.Atoi(major)
+	if err != nil {
+		return nil
+	}
+	y, err := strconv.Atoi(minor)
+	if err != nil {
+		return nil
+	}
+	return []int{x, y}
+}

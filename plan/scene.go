@@ -1,0 +1,282 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"mpp"
+)
+
+// phase is one part of a script.
+type phase struct {
+	name string
+	// plan returns the steps of the phase; none passes on to what follows at once.
+	plan func(s *scene) []mpp.Step
+	// after says what follows when all steps have ended.
+	after func(s *scene) next
+}
+
+// next is what follows a phase: another one, or the end.
+type next struct {
+	phase   string
+	outcome mpp.Outcome
+	why     string
+}
+
+func goOn(phase string) next { return next{phase: phase} }
+
+func end(outcome mpp.Outcome, format string, args ...any) next {
+	return next{outcome: outcome, why: fmt.Sprintf(format, args...)}
+}
+
+// scene is an operation with what is known now.
+type scene struct {
+	now time.Time
+	op  *mpp.Operation
+	f   *Facts
+}
+
+// script returns the phases of a kind of operation, the first one first.
+func script(kind mpp.OperationKind) []phase {
+	switch kind {
+	case mpp.OpFailover:
+		return failoverScript()
+	case mpp.OpSwitchover:
+		return switchoverScript()
+	case mpp.OpReopen:
+		return reopenScript()
+	case mpp.OpFence:
+		return fenceScript()
+	case mpp.OpRejoin:
+		return rejoinScript()
+	case mpp.OpTestLinks:
+		return testLinksScript()
+	default:
+		return nil
+	}
+}
+
+// mostPhases bounds how many phases one Advance goes through that have no steps: each choice of
+// a candidate excludes a node, so no script comes near it.
+const mostPhases = 100
+
+// Begin returns an operation that has not started: Advance starts its first phase.
+func Begin(now time.Time, f *Facts, op mpp.Operation) *mpp.Operation {
+	op.Pool, op.Began = f.Pool, now
+	op.Steps = []mpp.Step{}
+	return &op
+}
+
+// Advance goes on with an operation as far as it can without waiting, and returns the steps
+// that are to be started, in order. It does nothing while steps of the phase run.
+func Advance(now time.Time, op *mpp.Operation, f *Facts) []mpp.Task {
+	s := &scene{now, op, f}
+	phases := script(op.Kind)
+	for range mostPhases {
+		if op.Outcome != "" || s.waits() {
+			return nil
+		}
+		follow := goOn(phases[0].name)
+		if op.Phase != "" {
+			follow = phaseOf(phases, op.Phase).after(s)
+		}
+		if follow.outcome != "" {
+			s.finish(follow)
+			return nil
+		}
+		op.Phase = follow.phase
+		if tasks := s.start(phaseOf(phases, follow.phase).plan(s)); len(tasks) > 0 {
+			return tasks
+		}
+	}
+	s.finish(end(mpp.Stopped, "the plan goes round in circles: a fault of MPP"))
+	return nil
+}
+
+// Resume returns the steps that run by the journal: a manager that has just started runs them
+// again, or, for a switchover that has not promoted yet, undoes what was done.
+func Resume(now time.Time, op *mpp.Operation, f *Facts) []mpp.Task {
+	s := &scene{now, op, f}
+	if op.Kind == mpp.OpSwitchover && op.Outcome == "" && !s.promoting() && !s.undoing() {
+		for i := range op.Steps {
+			if st := &op.Steps[i]; st.Status == mpp.StepRunning {
+				st.Status, st.Text = mpp.StepSkipped, "mppd was restarted"
+			}
+		}
+		op.Why = "mppd was restarted before the promotion"
+		op.Phase = phaseUndoNew
+		return s.start(undoNew(s))
+	}
+	var again []mpp.Task
+	for i := range op.Steps {
+		if op.Steps[i].Status == mpp.StepRunning {
+			op.Steps[i].Began = now
+			again = append(again, s.task(op.Steps[i]))
+		}
+	}
+	return again
+}
+
+// Take notes what came of a step; false when nobody waits for it.
+func Take(op *mpp.Operation, r *mpp.StepResult) bool {
+	if op == nil || op.ID != r.Operation || r.Step < 1 || r.Step > len(op.Steps) || op.Outcome != "" {
+		return false
+	}
+	st := &op.Steps[r.Step-1]
+	if st.Status != mpp.StepRunning {
+		return false
+	}
+	st.Status, st.Took, st.Text = mpp.StepFailed, r.Took, r.Text
+	if r.Done {
+		st.Status = mpp.StepDone
+	}
+	st.Unreachable, st.Alive, st.Position = r.Unreachable, r.Alive, r.Position
+	return true
+}
+
+// Abandon ends an operation because something more important takes its place.
+func Abandon(now time.Time, op *mpp.Operation, why string) {
+	s := &scene{now: now, op: op}
+	for i := range op.Steps {
+		if op.Steps[i].Status == mpp.StepRunning {
+			op.Steps[i].Status = mpp.StepSkipped
+			op.Steps[i].Text = "nobody waits for it any more"
+		}
+	}
+	s.finish(end(mpp.Abandoned, "%s", why))
+}
+
+func phaseOf(phases []phase, name string) phase {
+	i := slices.IndexFunc(phases, func(p phase) bool { return p.name == name })
+	if i < 0 { // a journal of another version: stop rather than guess
+		return phase{name: name, plan: func(*scene) []mpp.Step { return nil }, after: func(*scene) next {
+			return end(mpp.Stopped, "this version of MPP knows no phase %q", name)
+		}}
+	}
+	return phases[i]
+}
+
+// waits reports whether a step runs.
+func (s *scene) waits() bool {
+	return slices.ContainsFunc(s.op.Steps, func(st mpp.Step) bool { return st.Status == mpp.StepRunning })
+}
+
+// start adds steps to the operation as running.
+func (s *scene) start(steps []mpp.Step) []mpp.Task {
+	tasks := make([]mpp.Task, 0, len(steps))
+	for _, st := range steps {
+		st.N, st.Phase, st.Status, st.Began = len(s.op.Steps)+1, s.op.Phase, mpp.StepRunning, s.now
+		if st.Limit <= 0 {
+			st.Limit = s.f.Policy.StepTimeout
+		}
+		s.op.Steps = append(s.op.Steps, st)
+		tasks = append(tasks, s.task(st))
+	}
+	return tasks
+}
+
+func (s *scene) task(st mpp.Step) mpp.Task {
+	return mpp.Task{Pool: s.op.Pool, Operation: s.op.ID, Kind: s.op.Kind, Step: st, Old: s.op.Old, New: s.op.New}
+}
+
+func (s *scene) finish(n next) {
+	s.op.Outcome, s.op.Why, s.op.Ended = n.outcome, n.why, s.now
+}
+
+// last returns the latest step of a kind at a node, nil for none. The node "" means any.
+func (s *scene) last(kind mpp.StepKind, node string) *mpp.Step {
+	for i := len(s.op.Steps) - 1; i >= 0; i-- {
+		if st := &s.op.Steps[i]; st.Kind == kind && !st.Undo && (node == "" || st.Node == node) {
+			return st
+		}
+	}
+	return nil
+}
+
+// done reports whether the latest step of a kind at a node was done.
+func (s *scene) done(kind mpp.StepKind, node string) bool {
+	st := s.last(kind, node)
+	return st != nil && st.Status == mpp.StepDone
+}
+
+// failed returns the first step of the present phase that failed and must not have, nil for none.
+func (s *scene) failed() *mpp.Step {
+	for i := range s.op.Steps {
+		st := &s.op.Steps[i]
+		if st.Phase == s.op.Phase && st.Status == mpp.StepFailed && !st.Optional {
+			return st
+		}
+	}
+	return nil
+}
+
+// positions are the latest positions that steps have read, by node.
+func (s *scene) positions() map[string]mpp.Position {
+	found := map[string]mpp.Position{}
+	for i := range s.op.Steps {
+		if st := &s.op.Steps[i]; st.Position != nil && st.Kind != mpp.StepBinlogEnd {
+			found[st.Node] = *st.Position
+		}
+	}
+	return found
+}
+
+// position is the latest position of a node: that of a step, else that of its last poll.
+func (s *scene) position(node string) mpp.Position {
+	if p, read := s.positions()[node]; read {
+		return p
+	}
+	return s.f.node(node).position()
+}
+
+// promoting reports whether a promotion has begun.
+func (s *scene) promoting() bool { return s.last(mpp.StepPromote, "") != nil }
+
+// undoing reports whether steps are being taken back.
+func (s *scene) undoing() bool {
+	return slices.ContainsFunc(s.op.Steps, func(st mpp.Step) bool { return st.Undo })
+}
+
+// hook is the step that runs the hooks of a phase; none when there are none.
+func (s *scene) hook(phase string) []mpp.Step {
+	if !s.f.Policy.Hooks[phase] {
+		return nil
+	}
+	return []mpp.Step{{Kind: mpp.StepHook, Detail: phase}}
+}
+
+// note adds a line to what is left to do.
+func (s *scene) note(format string, args ...any) {
+	s.op.Notes = append(s.op.Notes, fmt.Sprintf(format, args...))
+}
+
+// others are the nodes of the pool besides those named.
+func (s *scene) others(except ...string) []*Node {
+	var list []*Node
+	for i := range s.f.Nodes {
+		if !slices.Contains(except, s.f.Nodes[i].Address) {
+			list = append(list, &s.f.Nodes[i])
+		}
+	}
+	return list
+}
+
+// Opened reports whether the new node takes writes by this operation: its promotion is done.
+func Opened(op *mpp.Operation) bool {
+	s := &scene{op: op}
+	return op.New != "" && s.done(mpp.StepPromote, op.New) && !s.undoing()
+}
+
+// Cut reports whether the old node was made read-only by this operation, and was not opened
+// again: it is no writer then, whatever its state says.
+func Cut(op *mpp.Operation) bool {
+	s := &scene{op: op}
+	return op.Kind == mpp.OpSwitchover && s.last(mpp.StepReadOnly, op.Old) != nil && !s.reopened()
+}
+
+func (s *scene) reopened() bool {
+	return slices.ContainsFunc(s.op.Steps, func(st mpp.Step) bool {
+		return st.Undo && st.Kind == mpp.StepWritable && st.Node == s.op.Old && st.Status == mpp.StepDone
+	})
+}

@@ -1,0 +1,305 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"mpp"
+)
+
+// The phases of a switchover, in order, and those of taking it back.
+const (
+	phaseCheck    = "check"
+	phasePrepare  = "prepare"
+	phaseQuiet    = "quiet"
+	phaseAwait    = "await"
+	phaseCut      = "cut"
+	phaseFinal    = "final"
+	phaseCatchUp  = "catch-up"
+	phaseUndoNew  = "undo-new"
+	phaseUndoOld  = "undo-old"
+	phaseUndoRest = "undo-rest"
+)
+
+// cutLimit bounds each step between the last write on the old node and the first on the new one,
+// where step_timeout is longer: it is the longest that the pool can be without a writer.
+const cutLimit = 5 * time.Second
+
+func switchoverScript() []phase {
+	return []phase{
+		{phaseCheck, check, orUndo(phasePrepare)},
+		{phasePrepare, prepare, orUndo(phaseQuiet)},
+		{phaseQuiet, quiet, orUndo(phaseAwait)},
+		{phaseAwait, await, orUndo(phaseCut)},
+		{phaseCut, cut, orUndo(phaseFinal)},
+		{phaseFinal, final, orUndo(phaseCatchUp)},
+		{phaseCatchUp, catchUp, orUndo(phaseReady)},
+		{phaseReady, func(s *scene) []mpp.Step { return s.hook(mpp.HookBeforePromote) }, orUndo(phasePromote)},
+		{phasePromote, promoteSwitched, afterSwitched},
+		{phaseAddress, address, func(*scene) next { return goOn(phaseRepoint) }},
+		{phaseRepoint, repointSwitched, func(*scene) next { return goOn(phaseAfter) }},
+		{phaseAfter, func(s *scene) []mpp.Step { return s.hook(mpp.HookAfterSwitchover) }, afterSwitchover},
+		{phaseUndoNew, undoNew, func(*scene) next { return goOn(phaseUndoOld) }},
+		{phaseUndoOld, undoOld, func(*scene) next { return goOn(phaseUndoRest) }},
+		{phaseUndoRest, undoRest, afterUndo},
+	}
+}
+
+// orUndo goes on when nothing failed that must not, and takes everything back otherwise.
+func orUndo(on string) func(*scene) next {
+	return func(s *scene) next {
+		st := s.failed()
+		if st == nil {
+			return goOn(on)
+		}
+		s.op.Why = failure(st)
+		return goOn(phaseUndoNew)
+	}
+}
+
+func failure(st *mpp.Step) string {
+	if st.Node == "" {
+		return fmt.Sprintf("%s %s failed: %s", st.Kind, st.Detail, st.Text)
+	}
+	return fmt.Sprintf("%s on %s failed: %s", st.Kind, st.Node, st.Text)
+}
+
+// check tries, without touching anything, what the plan will need.
+func check(s *scene) []mpp.Step {
+	steps := []mpp.Step{{Kind: mpp.StepCheck, Node: s.op.Old}, {Kind: mpp.StepCheck, Node: s.op.New}}
+	for _, n := range s.others(s.op.Old, s.op.New) {
+		steps = append(steps, mpp.Step{Kind: mpp.StepCheck, Node: n.Address, Optional: true})
+	}
+	return steps
+}
+
+// prepare keeps applications out of the new node, and waits for it.
+func prepare(s *scene) []mpp.Step {
+	steps := s.hook(mpp.HookBeforeSwitchover)
+	return append(steps,
+		mpp.Step{Kind: mpp.StepReadOnly, Node: s.op.New},
+		mpp.Step{Kind: mpp.StepAwaitSet, Node: s.op.New, GTID: s.position(s.op.Old).Executed, Limit: s.wait()},
+	)
+}
+
+func (s *scene) wait() time.Duration {
+	if d := s.op.Options.Wait; d > 0 {
+		return d
+	}
+	return s.f.Policy.Wait
+}
+
+// quiet keeps work from beginning on the old node that would be in the way.
+func quiet(s *scene) []mpp.Step {
+	var steps []mpp.Step
+	if s.f.Policy.Events {
+		steps = append(steps, mpp.Step{Kind: mpp.StepEventsOff, Node: s.op.Old})
+	}
+	if s.f.Policy.StopConnections == "lock" {
+		steps = append(steps, mpp.Step{Kind: mpp.StepStopConnections, Node: s.op.Old, Detail: "lock"})
+	}
+	return steps
+}
+
+// await gives the transactions that are open now time to end.
+func await(s *scene) []mpp.Step {
+	limit := s.f.Policy.KillAfter
+	if d := s.op.Options.KillAfter; d > 0 {
+		limit = d
+	}
+	return []mpp.Step{{Kind: mpp.StepAwaitTransactions, Node: s.op.Old, Limit: limit, Optional: !s.f.Policy.RefuseLongTransactions}}
+}
+
+// cut ends writing on the old node. From here on the pool has no writer.
+func cut(s *scene) []mpp.Step {
+	at := func(kind mpp.StepKind, detail string) mpp.Step {
+		return mpp.Step{Kind: kind, Node: s.op.Old, Detail: detail, Limit: min(cutLimit, s.f.Policy.StepTimeout)}
+	}
+	steps := []mpp.Step{at(mpp.StepReadOnly, ""), at(mpp.StepEndSessions, "")}
+	if s.f.Policy.Addresses {
+		steps = append(steps, at(mpp.StepRemoveAddress, ""))
+	}
+	if s.f.Policy.StopConnections == "offline_mode" {
+		steps = append(steps, at(mpp.StepStopConnections, "offline_mode"))
+	}
+	return steps
+}
+
+// final reads where the old node ends, after its last session is gone: one that may pass
+// read_only could have written until then.
+func final(s *scene) []mpp.Step {
+	return []mpp.Step{{Kind: mpp.StepPosition, Node: s.op.Old, Limit: min(cutLimit, s.f.Policy.StepTimeout)}}
+}
+
+func catchUp(s *scene) []mpp.Step {
+	return []mpp.Step{{
+		Kind: mpp.StepAwaitSet, Node: s.op.New, GTID: s.position(s.op.Old).Executed, Limit: min(cutLimit, s.f.Policy.StepTimeout),
+	}}
+}
+
+func promoteSwitched(s *scene) []mpp.Step {
+	return []mpp.Step{{Kind: mpp.StepPromote, Node: s.op.New, Limit: min(cutLimit, s.f.Policy.StepTimeout)}}
+}
+
+func afterSwitched(s *scene) next {
+	if st := s.failed(); st != nil {
+		s.op.Why = failure(st)
+		return goOn(phaseUndoNew)
+	}
+	s.op.Opened = s.now
+	s.op.NothingLost = fmt.Sprintf("%s had executed everything that %s had, after its last session was gone", s.op.New, s.op.Old)
+	return goOn(phaseAddress)
+}
+
+// repointSwitched makes the others and the old node replicas of the new one.
+func repointSwitched(s *scene) []mpp.Step {
+	steps := repoint(s)
+	old := s.op.Old
+	steps = append(steps, mpp.Step{Kind: mpp.StepRepoint, Node: old, Peer: s.op.New, Optional: true})
+	if s.f.Policy.ManageSemiSync {
+		steps = append(steps, mpp.Step{Kind: mpp.StepSemiSync, Node: old, Detail: "replica", Optional: true})
+	}
+	if how := s.f.Policy.StopConnections; how == "lock" || how == "offline_mode" {
+		steps = append(steps, mpp.Step{Kind: mpp.StepAllowConnections, Node: old, Detail: how, Optional: true})
+	}
+	return steps
+}
+
+func afterSwitchover(s *scene) next {
+	for _, n := range s.others(s.op.New) {
+		if st := s.last(mpp.StepRepoint, n.Address); st == nil || st.Status != mpp.StepDone {
+			why := "it was not reachable"
+			if st != nil {
+				why = st.Text
+			}
+			s.note("%s is no replica of %s yet: %s; mpp rejoin %s", n.Address, s.op.New, why, n.Address)
+		}
+	}
+	if st := s.last(mpp.StepAddAddress, s.op.New); st != nil && st.Status == mpp.StepFailed {
+		return end(mpp.Completed, "%s takes writes, and has not got the virtual address yet: %s", s.op.New, st.Text)
+	}
+	return end(mpp.Completed, "%s takes writes, %s is a replica", s.op.New, s.op.Old)
+}
+
+// undoNew closes the new node again, where its promotion may have begun.
+func undoNew(s *scene) []mpp.Step {
+	if !s.promoting() {
+		return nil
+	}
+	return []mpp.Step{{Kind: mpp.StepReadOnly, Node: s.op.New, Undo: true, Optional: true, Limit: min(cutLimit, s.f.Policy.StepTimeout)}}
+}
+
+// undoOld gives the old node back what was taken from it, in the reverse order as far as the
+// order matters: open it, then let clients find it.
+func undoOld(s *scene) []mpp.Step {
+	undo := func(kind mpp.StepKind, detail string) mpp.Step {
+		return mpp.Step{Kind: kind, Node: s.op.Old, Detail: detail, Undo: true, Optional: true}
+	}
+	var steps []mpp.Step
+	if s.last(mpp.StepReadOnly, s.op.Old) != nil {
+		steps = append(steps, undo(mpp.StepWritable, ""))
+	}
+	if st := s.last(mpp.StepStopConnections, s.op.Old); st != nil {
+		steps = append(steps, undo(mpp.StepAllowConnections, st.Detail))
+	}
+	if s.last(mpp.StepRemoveAddress, s.op.Old) != nil {
+		steps = append(steps, undo(mpp.StepAddAddress, ""))
+	}
+	return steps
+}
+
+// undoRest puts the rest back: events, and replication of the new node.
+func undoRest(s *scene) []mpp.Step {
+	var steps []mpp.Step
+	if s.last(mpp.StepEventsOff, s.op.Old) != nil {
+		steps = append(steps, mpp.Step{Kind: mpp.StepEventsOn, Node: s.op.Old, Undo: true, Optional: true})
+	}
+	if s.promoting() {
+		steps = append(steps, mpp.Step{Kind: mpp.StepRepoint, Node: s.op.New, Peer: s.op.Old, Undo: true, Optional: true})
+	}
+	hooks := s.hook(mpp.HookRolledBack)
+	for i := range hooks {
+		hooks[i].Undo, hooks[i].Optional = true, true
+	}
+	return append(steps, hooks...)
+}
+
+// afterUndo says how the taking back went.
+func afterUndo(s *scene) next {
+	touched := false
+	for i := range s.op.Steps {
+		st := &s.op.Steps[i]
+		touched = touched || st.Undo
+		if !st.Undo || st.Status != mpp.StepFailed {
+			continue
+		}
+		if st.Kind == mpp.StepWritable || st.Kind == mpp.StepAddAddress {
+			return end(mpp.Stopped, "%s; and %s could not be restored as the writer: %s", s.op.Why, s.op.Old, failure(st))
+		}
+		s.note("not put back: %s", failure(st))
+	}
+	if !touched {
+		return end(mpp.RolledBack, "nothing was changed: %s", s.op.Why)
+	}
+	return end(mpp.RolledBack, "%s takes writes again: %s", s.op.Old, s.op.Why)
+}
+
+// RefuseSwitchover says why a switchover to a node must not even be tried, "" when it may: every
+// reason that can be seen without touching anything.
+func RefuseSwitchover(f *Facts, old, target string) string {
+	o, n := f.node(old), f.node(target)
+	switch {
+	case o == nil:
+		return "no node is ACTIVE: there is nothing to switch over from (mpp failover promotes one)"
+	case n == nil:
+		return fmt.Sprintf("pool %s has no node %s", f.Pool, target)
+	case old == target:
+		return target + " is ACTIVE already"
+	case !o.Reachable:
+		return old + " does not answer: a switchover needs it alive (mpp failover is for when it is not)"
+	case n.Barred != "":
+		return fmt.Sprintf("%s: %s", target, n.Barred)
+	case n.Errant != "":
+		return fmt.Sprintf("%s: %s", target, errantReason(n))
+	case promotableSettings(n) != "":
+		return fmt.Sprintf("%s: %s", target, promotableSettings(n))
+	case !Follows(n, o):
+		return fmt.Sprintf("%s is not a replica of %s", target, old)
+	}
+	if s := n.settings(); s != nil && s.BinlogFormat != "" && o.settings() != nil && formatRank(n) > formatRank(o) {
+		return fmt.Sprintf("%s has binlog_format %s, %s has %s: its replicas would get less safe events", target, s.BinlogFormat, old, o.settings().BinlogFormat)
+	}
+	return f.tooNew(n)
+}
+
+// tooNew says which replica could not follow a newer target, "" for none.
+func (f *Facts) tooNew(target *Node) string {
+	for i := range f.Nodes {
+		n := &f.Nodes[i]
+		if n != target && n.Reachable && series(n) != nil && series(target) != nil && compareVersions(target, n) > 0 {
+			return fmt.Sprintf("%s runs %s, and %s, which would have to replicate from it, runs %s: a replica must not be older than its source",
+				target.Address, target.Observation.Server.Version, n.Address, n.Observation.Server.Version)
+		}
+	}
+	return ""
+}
+
+// BestTarget is the node that a switchover without a target goes to, "" when there is none.
+func BestTarget(f *Facts, old string) (target, why string) {
+	why = "the pool has no other node"
+	for _, c := range Rank(f, old, nil, nil) {
+		refused := c.Why
+		if c.Rank > 0 {
+			if refused = RefuseSwitchover(f, old, c.Address); refused == "" {
+				return c.Address, ""
+			}
+		}
+		if why == "the pool has no other node" {
+			why = ""
+		} else {
+			why += "; "
+		}
+		why += c.Address + ": " + refused
+	}
+	return "", why
+}

@@ -1,0 +1,418 @@
+package pool
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"mpp"
+	"mpp/plan"
+	"mpp/state"
+)
+
+// The rules of pools with an engine, beside those of failover.go.
+const (
+	ruleAdopt      = "adopt-writer"
+	ruleFailover   = "failover"
+	ruleSwitchover = "switchover"
+	ruleRejoin     = "rejoin"
+	ruleRepoint    = "repoint-failed"
+)
+
+// engineNode is what an engine must know of a node.
+type engineNode struct {
+	// spoke is the last poll that brought the server's own words, nil for none: what a dead node
+	// last said.
+	spoke *mpp.Observation
+	// spokeBefore is the one before that.
+	spokeBefore *mpp.Observation
+	// advanced is when the node was last seen to have received something new.
+	advanced time.Time
+	received string
+	// errant are transactions that only this node has, by the last comparison.
+	errant string
+	// linkTested is when it was last tried whether the node can connect to the ACTIVE one, and
+	// linkAlive what came of it.
+	linkTested time.Time
+	linkAlive  bool
+	// address is the last look for the virtual address at the node's host; strays counts how
+	// often in a row it was where it does not belong, or was missing where it does.
+	address *mpp.AddressReport
+	strays  int
+	// repairAt is when the next repair may begin; keptOut says that only an operator begins one.
+	repairAt time.Time
+	keptOut  string
+	// writableSeen is the start time of the server that was last seen writable as the ACTIVE node.
+	writableSeen time.Time
+}
+
+// engine reports whether MPP promotes in this pool itself.
+func (a *Arbiter) engine() bool {
+	return a.policy.Engine == mpp.EngineNative && a.policy.Logic == mpp.LogicFailover
+}
+
+// judgeFitness notes what a poll says about promoting the node. While the ACTIVE node of a pool
+// with an engine is silent, what was so before holds: replicas cannot say any more how far
+// behind they are.
+func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
+	n.unattached = o.Unattached()
+	if !a.engine() {
+		n.unfit = o.Unfit()
+		return
+	}
+	if o.Server.Flavour != "" {
+		n.spokeBefore, n.spoke = n.spoke, o
+	}
+	if len(o.Channels) > 0 && o.Channels[0].Received != n.received {
+		n.received, n.advanced = o.Channels[0].Received, o.At
+	}
+	if !a.expectsBrokenLinks() {
+		n.unfit = o.Unfit()
+	}
+	if n.mem.State == mpp.Active {
+		a.compareWith(n, o)
+		if o.Server.Flavour != "" && !o.Server.ReadOnly {
+			n.writableSeen = o.Server.StartedAt
+		}
+	}
+}
+
+// compareWith looks for transactions that replicas have and the ACTIVE node has not: only in
+// polls of replicas that are older than this one of the ACTIVE node.
+func (a *Arbiter) compareWith(active *node, o *mpp.Observation) {
+	if o.Server.GTID == "" {
+		return
+	}
+	source := plan.Node{Address: active.policy.Address, Observation: o}
+	for _, n := range a.nodes {
+		if n == active || n.spoke == nil || !n.spoke.At.Add(n.spoke.Took).Before(o.At) {
+			continue
+		}
+		n.errant = plan.Errant(&plan.Node{Address: n.policy.Address, Observation: n.spoke}, &source)
+	}
+}
+
+// expectsBrokenLinks reports whether replicas may well have lost their source now: it is
+// silent, or an operation stops and re-points them. That says nothing against their copies.
+func (a *Arbiter) expectsBrokenLinks() bool {
+	if !a.engine() {
+		return false
+	}
+	return a.head.Operation != nil || a.watchesClosely()
+}
+
+// watchesClosely reports whether the ACTIVE node of a pool with an engine fails to answer.
+func (a *Arbiter) watchesClosely() bool {
+	if !a.engine() {
+		return false
+	}
+	active := a.activeNode()
+	return active != nil && active.mem.Failing == mpp.Reach
+}
+
+func (a *Arbiter) activeNode() *node {
+	for _, n := range a.nodes {
+		if n.mem.State == mpp.Active {
+			return n
+		}
+	}
+	return nil
+}
+
+// involved reports whether the operation under way decides over the node.
+func (a *Arbiter) involved(n *node) bool {
+	op := a.head.Operation
+	return op != nil && (n.policy.Address == op.Old || n.policy.Address == op.New)
+}
+
+// facts are what the plan goes by.
+func (a *Arbiter) facts(now time.Time) *plan.Facts {
+	f := &plan.Facts{Pool: a.policy.Name, Policy: a.policy.Failover.Policy, Nodes: make([]plan.Node, 0, len(a.nodes))}
+	for _, n := range a.nodes {
+		if n.mem.State == mpp.Active {
+			f.Active = n.policy.Address
+		}
+		f.Nodes = append(f.Nodes, plan.Node{
+			Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
+			Barred: a.barred(now, n), Errant: n.errant, Observation: n.spoke,
+			Reachable: n.observation != nil && n.observation.Verdict().Failed != mpp.Reach,
+		})
+	}
+	return f
+}
+
+// barred says why n must not be promoted whatever its position is, "" when it may.
+func (a *Arbiter) barred(now time.Time, n *node) string {
+	switch {
+	case n.policy.NoPromote:
+		return "it is marked no_promote"
+	case n.mem.Maintenance.InForce(now):
+		return "it is in maintenance"
+	case n.mem.State == mpp.Active:
+		return "it is the ACTIVE node"
+	case n.mem.State != mpp.Standby:
+		return "it is " + n.mem.State.Text(n.mem.Reason) + ", not STANDBY"
+	case n.observation == nil || n.spoke == nil:
+		return "it was not polled well since mppd started"
+	case n.mem.Failing == mpp.Reach:
+		return "its last poll failed: " + n.mem.Message
+	case n.mem.Failing == mpp.Replica && !a.expectsBrokenLinks():
+		return "its copy is not to be trusted: " + n.mem.Message
+	case applierStopped(n.spoke):
+		return "its applier does not run: " + n.spoke.Channels[0].SQLError
+	case n.unfit != "":
+		return n.unfit
+	default:
+		return ""
+	}
+}
+
+// applierStopped reports whether a replica's SQL thread has stopped with an error.
+func applierStopped(o *mpp.Observation) bool {
+	return len(o.Channels) > 0 && o.Channels[0].SQL == "No" && o.Channels[0].SQLErrno != 0
+}
+
+// goodEnginePoll is what a good poll does to a node's state with an engine: UNKNOWN becomes
+// STANDBY. Who is ACTIVE is decided by adopt and by operations.
+func (a *Arbiter) goodEnginePoll(now time.Time, n *node) {
+	if n.mem.State == mpp.Unknown {
+		a.admit(now, n)
+	}
+}
+
+// drive goes on with what is under way, and starts what is due.
+func (a *Arbiter) drive(now time.Time) {
+	a.resume(now)
+	a.advanceRole(now)
+	a.advanceRepairs(now)
+	if a.head.CutOff {
+		return
+	}
+	a.adopt(now)
+	a.considerFailover(now)
+	a.considerRepairs(now)
+	a.considerFailback(now)
+}
+
+// resume takes up, once, what the run before was doing.
+func (a *Arbiter) resume(now time.Time) {
+	if a.resumed {
+		return
+	}
+	a.resumed = true
+	f := a.facts(now)
+	for _, op := range append([]*mpp.Operation{a.head.Operation}, a.head.Repairs...) {
+		if op == nil {
+			continue
+		}
+		op.Pool = a.policy.Name
+		a.tellOperation(now, op, mpp.Warn, "goes on where the manager before left it")
+		a.run(plan.Resume(now, op, f))
+	}
+}
+
+// begin starts an operation.
+func (a *Arbiter) begin(now time.Time, op mpp.Operation) *mpp.Operation {
+	a.head.LastOperation++
+	op.ID = a.head.LastOperation
+	f := a.facts(now)
+	started := plan.Begin(now, f, op)
+	if rolesMove(op.Kind) {
+		a.head.Operation = started
+	} else {
+		a.head.Repairs = append(slices.Clone(a.head.Repairs), started)
+	}
+	a.headChanged, a.headSync = true, true
+	a.tellOperation(now, started, severityOf(op.Kind), "begins: "+op.Reason)
+	a.run(plan.Advance(now, started, f))
+	return started
+}
+
+// rolesMove reports whether operations of the kind move the role: one at a time.
+func rolesMove(k mpp.OperationKind) bool {
+	return k == mpp.OpFailover || k == mpp.OpSwitchover || k == mpp.OpReopen
+}
+
+func severityOf(k mpp.OperationKind) mpp.Status {
+	switch k {
+	case mpp.OpFailover:
+		return mpp.Critical
+	case mpp.OpTestLinks:
+		return mpp.Info
+	default:
+		return mpp.Warn
+	}
+}
+
+// run asks for steps to be run.
+func (a *Arbiter) run(tasks []mpp.Task) {
+	for i := range tasks {
+		a.headChanged = true
+		a.headSync = a.headSync || tasks[i].Step.Kind == mpp.StepPromote
+		a.out = append(a.out, mpp.Action{Kind: mpp.ActionRun, Node: tasks[i].Step.Node, Task: &tasks[i]})
+	}
+}
+
+// stepEnded takes in what came of a step.
+func (a *Arbiter) stepEnded(now time.Time, r *mpp.StepResult) {
+	for _, op := range append([]*mpp.Operation{a.head.Operation}, a.head.Repairs...) {
+		if !plan.Take(op, r) {
+			continue
+		}
+		a.headChanged = true
+		st := op.Steps[r.Step-1]
+		if st.Kind == mpp.StepTestLink {
+			if n := a.index[st.Node]; n != nil && st.Status == mpp.StepDone {
+				n.linkTested, n.linkAlive = now, st.Alive
+			}
+		}
+		if st.Kind == mpp.StepRepoint || st.Kind == mpp.StepStartReplica {
+			a.out = append(a.out, mpp.Action{Kind: mpp.ActionPoll, Node: st.Node})
+		}
+	}
+}
+
+// advanceRole goes on with the operation that moves the role.
+func (a *Arbiter) advanceRole(now time.Time) {
+	op := a.head.Operation
+	if op == nil {
+		return
+	}
+	phase := op.Phase
+	tasks := plan.Advance(now, op, a.facts(now))
+	a.run(tasks)
+	if !op.Opened.IsZero() {
+		a.moveRole(now, op)
+	}
+	if op.Phase != phase {
+		a.headChanged = true
+	}
+	if op.Outcome != "" {
+		a.endRole(now, op)
+	}
+}
+
+// moveRole lets the states follow a promotion that is done: old and new in one step.
+func (a *Arbiter) moveRole(now time.Time, op *mpp.Operation) {
+	n := a.index[op.New]
+	if n == nil || n.mem.State == mpp.Active || !plan.Opened(op) {
+		return
+	}
+	if old := a.index[op.Old]; old != nil && old.mem.State == mpp.Active {
+		if op.Kind == mpp.OpFailover {
+			a.enter(now, old, state.Change{Event: state.Fail, Reason: mpp.Offline, Rule: ruleFailover, Evidence: op.Reason})
+		} else {
+			a.demote(now, old, ruleSwitchover, byWhomText(op.By))
+			a.clearErrors(old)
+		}
+	}
+	for _, other := range a.active(n) { // nobody else can be: invariant 1 whatever happened
+		a.demote(now, other, ruleOneActive, op.New+" was promoted")
+	}
+	if n.mem.State != mpp.Standby { // commands and the ladder leave it alone meanwhile
+		a.tell(now, mpp.Event{
+			Kind: mpp.EventOperation, Severity: mpp.Critical, Node: op.New, Rule: string(op.Kind),
+			Text: fmt.Sprintf("%s was promoted while its state was %s", op.New, n.mem.State),
+		})
+		a.recover(now, n, string(op.Kind), "it takes writes now")
+		a.admit(now, n)
+	}
+	evidence := fmt.Sprintf("%s %d: %s", op.Kind, op.ID, op.Reason)
+	a.enter(now, n, state.Change{Event: state.Promote, Rule: string(op.Kind), Evidence: evidence})
+	a.clearErrors(n)
+	n.unfit, n.errant, n.strays = "", "", 0
+	n.writableSeen = time.Time{}
+	if n.spoke != nil {
+		n.writableSeen = n.spoke.Server.StartedAt
+	}
+	a.headChanged, a.headSync = true, true
+}
+
+// endRole takes in that the operation which moves the role has ended.
+func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
+	a.head.Operation = nil
+	a.headChanged, a.headSync = true, true
+	severity := mpp.Info
+	switch {
+	case op.Outcome == mpp.Stopped:
+		severity = mpp.Fail
+	case op.Outcome == mpp.RolledBack:
+		severity = mpp.Warn
+	case op.Kind == mpp.OpFailover:
+		severity = mpp.Warn
+	}
+	if op.Kind == mpp.OpFailover {
+		switch op.Outcome {
+		case mpp.Completed:
+			a.head.LastFailover = now
+		case mpp.Stopped:
+			a.head.Unacknowledged = append(slices.Clone(a.head.Unacknowledged), op.ID)
+		default:
+		}
+	}
+	if op.Kind == mpp.OpReopen && op.Outcome != mpp.Completed {
+		if n := a.index[op.New]; n != nil {
+			n.repairAt = now.Add(repairPause)
+		}
+	}
+	a.failUnpointed(now, op)
+	a.tellOperation(now, op, severity, string(op.Outcome)+": "+op.Why)
+	a.out = append(a.out, mpp.Action{Kind: mpp.ActionReport, Operation: op.Clone()})
+	for _, n := range a.nodes {
+		a.out = append(a.out, mpp.Action{Kind: mpp.ActionPoll, Node: n.policy.Address})
+	}
+}
+
+// failUnpointed fails the nodes that could not be made replicas of the new ACTIVE node.
+func (a *Arbiter) failUnpointed(now time.Time, op *mpp.Operation) {
+	for i := range op.Steps {
+		st := &op.Steps[i]
+		n := a.index[st.Node]
+		if st.Kind != mpp.StepRepoint || st.Undo || st.Status != mpp.StepFailed || n == nil || n.mem.State != mpp.Standby {
+			continue
+		}
+		a.enter(now, n, state.Change{
+			Event: state.Fail, Reason: mpp.Online, Rule: ruleRepoint, Evidence: "it could not be made a replica of " + op.New + ": " + st.Text,
+		})
+	}
+}
+
+// tellOperation tells how an operation goes.
+func (a *Arbiter) tellOperation(now time.Time, op *mpp.Operation, severity mpp.Status, text string) {
+	what := string(op.Kind)
+	switch {
+	case op.Old != "" && op.New != "":
+		what += " " + op.Old + " -> " + op.New
+	case op.Old != "":
+		what += " of " + op.Old
+	case op.New != "":
+		what += " of " + op.New
+	}
+	a.tell(now, mpp.Event{
+		Kind: mpp.EventOperation, Severity: severity, Node: op.Old, From: op.Old, To: op.New, Rule: string(op.Kind),
+		Text: fmt.Sprintf("operation %d, %s, %s", op.ID, what, text),
+	})
+}
+
+func byWhomText(by string) string {
+	if by == "" {
+		return "decided by MPP"
+	}
+	return "asked for by " + by
+}
+
+// addressSeen notes a look for the virtual address.
+func (a *Arbiter) addressSeen(r *mpp.AddressReport) {
+	n := a.index[r.Node]
+	if n == nil || (n.address != nil && r.At.Before(n.address.At)) {
+		return
+	}
+	a.touch(n)
+	n.address = r
+	wrong := r.Known && ((n.mem.State == mpp.Active && !r.Holds) || (n.mem.State != mpp.Active && r.Some && a.hasActive(n)))
+	if !wrong || a.head.Operation != nil {
+		n.strays = 0
+		return
+	}
+	n.strays++
+}

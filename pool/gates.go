@@ -1,0 +1,343 @@
+package pool
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"mpp"
+	"mpp/plan"
+)
+
+// outage is the situation that gates are asked about: the loss of the ACTIVE node, as it is now
+// or as it would be.
+type outage struct {
+	a   *Arbiter
+	now time.Time
+	// active is the ACTIVE node, nil when there is none.
+	active *node
+	// imagined says that active is assumed to be dead: its process gone, everybody else as now.
+	imagined bool
+	facts    *plan.Facts
+	ranking  []mpp.Candidate
+}
+
+func (a *Arbiter) outage(now time.Time, imagined bool) *outage {
+	o := &outage{a: a, now: now, active: a.activeNode(), imagined: imagined, facts: a.facts(now)}
+	old := ""
+	if o.active != nil {
+		old = o.active.policy.Address
+		if imagined {
+			a.compareFairly(o.facts, o.active)
+		}
+	}
+	o.ranking = plan.Rank(o.facts, old, nil, nil)
+	return o
+}
+
+// compareFairly takes the ACTIVE node's last poll but one where a replica was not polled since
+// the last: what was written in between is no loss.
+func (a *Arbiter) compareFairly(f *plan.Facts, active *node) {
+	if active.spoke == nil || active.spokeBefore == nil {
+		return
+	}
+	for _, n := range a.nodes {
+		if n == active || n.spoke == nil || n.mem.Failing == mpp.Reach || n.spoke.At.After(active.spoke.At.Add(active.spoke.Took)) {
+			continue
+		}
+		for i := range f.Nodes {
+			if f.Nodes[i].Address == active.policy.Address {
+				f.Nodes[i].Observation = active.spokeBefore
+			}
+		}
+		return
+	}
+}
+
+// gateKind is one condition of an automatic failover: a name and a predicate that returns
+// whether it is open, and the evidence.
+type gateKind struct {
+	name string
+	ask  func(o *outage) (open bool, evidence string)
+}
+
+// gateKinds lists the gates, in the order in which they are shown. All must be open.
+func gateKinds() []gateKind {
+	return []gateKind{
+		{"dead", gateDead},
+		{"witnessed", gateWitnessed},
+		{"not-us", gateNotUs},
+		{"candidate", gateCandidate},
+		{"complete", gateComplete},
+		{"calm", gateCalm},
+		{"allowed", gateAllowed},
+	}
+}
+
+// gates asks every gate.
+func (o *outage) gates() []mpp.Gate {
+	var list []mpp.Gate
+	for _, k := range gateKinds() {
+		open, evidence := k.ask(o)
+		list = append(list, mpp.Gate{Name: k.name, Open: open, Evidence: evidence})
+	}
+	return list
+}
+
+// closed returns the first gate that is closed, nil when all are open.
+func closed(gates []mpp.Gate) *mpp.Gate {
+	for i := range gates {
+		if !gates[i].Open {
+			return &gates[i]
+		}
+	}
+	return nil
+}
+
+// gateDead: the ACTIVE node reached FAIL by reach errors, and grace is over.
+func gateDead(o *outage) (bool, string) {
+	n := o.active
+	switch {
+	case n == nil:
+		return false, "no node is ACTIVE"
+	case o.imagined:
+		return true, "assumed"
+	case n.mem.Failing != mpp.Reach:
+		return false, n.policy.Address + " answers"
+	case !o.a.machine.Spent(&n.mem) || !o.a.machine.LostActive(&n.mem):
+		return false, fmt.Sprintf("%s failed %d polls in a row, %d make it dead: %s", n.policy.Address, n.mem.Errors, o.a.policy.Ladder.Fail, n.mem.Message)
+	}
+	if left := n.mem.FirstMiss.Add(o.a.policy.Failover.Grace).Sub(o.now); o.a.policy.Failover.Grace > 0 && left > 0 {
+		return false, fmt.Sprintf("%s is lost; grace has %s left", n.policy.Address, left.Round(100*time.Millisecond))
+	}
+	return true, fmt.Sprintf("%s failed %d polls in a row since %s: %s", n.policy.Address, n.mem.Errors, clock(n.mem.FirstMiss), n.mem.Message)
+}
+
+func clock(t time.Time) string { return t.Format("15:04:05.000") }
+
+// testimony is what one replica says of its link to the ACTIVE node.
+type testimony uint8
+
+const (
+	// mute: it was not asked since the first miss, or is no replica of the ACTIVE node.
+	mute testimony = iota
+	// receiving: something came since the first miss, or it could connect anew.
+	receiving
+	// quiet: its link stands by its own word, and nothing came since the first miss.
+	quiet
+	// broken: it says that its link is broken, or could not connect anew.
+	broken
+)
+
+// witness asks one node.
+func (o *outage) witness(n *node) (testimony, string) {
+	address := n.policy.Address
+	active := o.facts.Active
+	miss := o.active.mem.FirstMiss
+	if n.observation == nil || n.observation.Verdict().Failed == mpp.Reach || n.spoke == nil || n.spoke.At.Before(miss) {
+		return mute, address + " was not heard since then"
+	}
+	source := plan.Node{Address: active, Observation: o.active.spoke}
+	if len(n.spoke.Channels) == 0 || !plan.Follows(&plan.Node{Address: address, Observation: n.spoke}, &source) {
+		return mute, address + " does not replicate from it"
+	}
+	c := n.spoke.Channels[0]
+	switch {
+	case n.advanced.After(miss) && !o.stuck():
+		return receiving, fmt.Sprintf("%s received transactions at %s", address, clock(n.advanced))
+	case n.linkTested.After(miss) && n.linkAlive:
+		return receiving, fmt.Sprintf("%s connected to it anew at %s", address, clock(n.linkTested))
+	case c.IO == "Connecting" || c.IOErrno != 0:
+		return broken, fmt.Sprintf("%s has lost it (IO thread: %s, error %d)", address, c.IO, c.IOErrno)
+	case n.linkTested.After(miss):
+		return broken, address + " could not connect to it anew"
+	case c.IO == "No":
+		return quiet, address + " has its receiver stopped"
+	default:
+		return quiet, address + " has its link open, and nothing came since"
+	}
+}
+
+// stuckQuiet is how long nothing may have come from a server that says itself that it cannot
+// commit: what its replicas receive at the first miss may be the very commits that hang.
+const stuckQuiet = time.Second
+
+// stuck reports whether the ACTIVE server answers and says itself that commits do not end.
+func (o *outage) stuck() bool {
+	switch o.active.mem.Kind {
+	case mpp.KindDiskFull, mpp.KindReadOnlyFS, mpp.KindStuckCommit, mpp.KindSemiSyncWait:
+		return true
+	default:
+		return false
+	}
+}
+
+// gateWitnessed: fresh polls of the replicas; none still receives, at least one says that its
+// link is broken. A server that says itself that it cannot commit needs no broken link: it is
+// enough that nothing reaches the replicas any more.
+func gateWitnessed(o *outage) (bool, string) {
+	if o.active == nil {
+		return false, "no node is ACTIVE"
+	}
+	if o.imagined {
+		return o.wouldBeWitnessed()
+	}
+	if o.active.mem.FirstMiss.IsZero() {
+		return false, "nothing was missed yet"
+	}
+	counts := map[testimony]int{}
+	var said []string
+	for _, n := range o.a.nodes {
+		if n == o.active {
+			continue
+		}
+		t, text := o.witness(n)
+		if o.stuck() && t == quiet && o.now.Sub(n.advanced) < stuckQuiet {
+			t, text = receiving, fmt.Sprintf("%s received transactions at %s", n.policy.Address, clock(n.advanced))
+		}
+		counts[t]++
+		said = append(said, text)
+	}
+	text := strings.Join(said, "; ")
+	switch {
+	case counts[receiving] > 0:
+		return false, "alive by its replicas, not reachable from here: " + text
+	case o.stuck() && counts[quiet]+counts[broken] > 0:
+		return true, "it says itself that commits do not end, and nothing comes from it: " + text
+	case counts[broken] == 0:
+		return false, "no replica says that its link is broken: " + text
+	case counts[quiet] > 0:
+		return false, "not all links are broken: " + text
+	default:
+		return true, text
+	}
+}
+
+// wouldBeWitnessed: somebody must be there to say that the link broke.
+func (o *outage) wouldBeWitnessed() (bool, string) {
+	var who []string
+	source := o.facts.Active
+	for i := range o.facts.Nodes {
+		n := &o.facts.Nodes[i]
+		if n.Address != source && n.Reachable && plan.Follows(n, &plan.Node{Address: source, Observation: o.active.spoke}) {
+			who = append(who, n.Address)
+		}
+	}
+	if len(who) == 0 {
+		return false, "no reachable node replicates from it: nobody could say that it is dead"
+	}
+	return true, "would be told by " + strings.Join(who, ", ")
+}
+
+// gateNotUs: the checkpoints say that this poller is not the one that is cut off.
+func gateNotUs(o *outage) (bool, string) {
+	switch {
+	case o.a.head.CutOff:
+		return false, "this poller is cut off: " + o.a.silentCheckpoints()
+	case !o.imagined && o.active != nil && o.a.wantsCheckpoint(o.active):
+		return false, "no checkpoint has answered since the first miss: " + o.a.silentCheckpoints()
+	case len(o.a.points) == 0:
+		return true, "there are no checkpoints; the replicas that answer show that this poller is not cut off"
+	default:
+		return true, "a checkpoint answers"
+	}
+}
+
+// gateCandidate: at least one node may be promoted.
+func gateCandidate(o *outage) (bool, string) {
+	for _, c := range o.ranking {
+		if c.Rank > 0 {
+			return true, fmt.Sprintf("%s would be promoted (%s)", c.Address, c.Why)
+		}
+	}
+	var why []string
+	for _, c := range o.ranking {
+		why = append(why, c.Address+": "+c.Why)
+	}
+	if len(why) == 0 {
+		return false, "the pool has no other node"
+	}
+	return false, "no node may be promoted: " + strings.Join(why, "; ")
+}
+
+// gateComplete: everything that is known is on the candidate or can be brought there.
+func gateComplete(o *outage) (bool, string) {
+	if o.active == nil {
+		return false, "no node is ACTIVE"
+	}
+	loss := o.loss()
+	switch {
+	case loss.count == 0:
+		return true, loss.text
+	case o.a.policy.Failover.AnyLoss || loss.count <= o.a.policy.Failover.MaxLoss:
+		return true, loss.text + ", which max_loss allows"
+	case o.tailReadable():
+		return true, loss.text + "; they would be read from its host over ssh, or the failover stops before the promotion"
+	default:
+		return false, fmt.Sprintf("%s, and max_loss is %d", loss.text, o.a.policy.Failover.MaxLoss)
+	}
+}
+
+// tailReadable reports whether the plan would try to read the dead host's binary log.
+func (o *outage) tailReadable() bool {
+	return o.a.policy.Failover.BinlogTail && o.active.policy.Host
+}
+
+// expected is the loss that there would be.
+type expected struct {
+	count uint64
+	text  string
+}
+
+// loss compares what the ACTIVE node last said with what the others have.
+func (o *outage) loss() expected {
+	old := o.active.policy.Address
+	if promise := plan.Promise(o.facts, old); promise != "" {
+		return expected{text: "nothing that was acknowledged: " + promise}
+	}
+	lost, err := plan.KnownMissing(o.facts, old)
+	switch {
+	case err != nil:
+		return expected{count: 1, text: "it cannot be told what would be lost: " + err.Error()}
+	case lost.IsEmpty():
+		return expected{text: "nothing that was there at its last poll; what it acknowledged since may be lost (no semi-synchronous replication)"}
+	default:
+		return expected{count: lost.Count(), text: fmt.Sprintf("%d transactions are on %s alone (%s)", lost.Count(), old, lost.String())}
+	}
+}
+
+// gateCalm: no failover within cooldown, none unacknowledged that stopped half-way.
+func gateCalm(o *outage) (bool, string) {
+	h := &o.a.head
+	if len(h.Unacknowledged) > 0 {
+		return false, fmt.Sprintf("failover %d stopped half-way and nobody has acknowledged it: mpp failovers show %d, then mpp failovers ack %d",
+			h.Unacknowledged[0], h.Unacknowledged[0], h.Unacknowledged[0])
+	}
+	if since := o.now.Sub(h.LastFailover); !h.LastFailover.IsZero() && since < o.a.policy.Failover.Cooldown {
+		return false, fmt.Sprintf("the last failover was %s ago, cooldown is %s", since.Round(time.Second), o.a.policy.Failover.Cooldown)
+	}
+	return true, "no failover stopped half-way"
+}
+
+// gateAllowed: nobody said that MPP must not.
+func gateAllowed(o *outage) (bool, string) {
+	switch {
+	case o.a.policy.Failover.Manual:
+		return false, "mode = \"manual\": mpp failover " + o.a.policy.Name + " starts it"
+	case o.a.head.Maintenance.InForce(o.now):
+		return false, "the pool is in maintenance until " + endOf(o.a.head.Maintenance)
+	case o.active != nil && o.active.mem.Maintenance.InForce(o.now):
+		return false, o.active.policy.Address + " is in maintenance until " + endOf(o.active.mem.Maintenance)
+	case o.a.roleBusy():
+		return false, fmt.Sprintf("operation %d (%s) is under way", o.a.head.Operation.ID, o.a.head.Operation.Kind)
+	default:
+		return true, "mode = \"auto\""
+	}
+}
+
+// roleBusy reports whether an operation moves the role now and has not moved it yet: what comes
+// after is no reason to wait when the new node dies, too.
+func (a *Arbiter) roleBusy() bool {
+	op := a.head.Operation
+	return op != nil && (op.Opened.IsZero() || op.Kind == mpp.OpSwitchover && !plan.Opened(op))
+}

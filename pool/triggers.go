@@ -1,0 +1,282 @@
+package pool
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"mpp"
+	"mpp/plan"
+	"mpp/state"
+)
+
+// repairPause is the time between two tries of the same repair; failbackPause that after a
+// failback that did not succeed; linkPause that between two tests of a replica's link.
+const (
+	repairPause   = 5 * time.Second
+	failbackPause = 10 * time.Minute
+	linkPause     = 10 * time.Second
+)
+
+// strayLooks is how many looks in a row must find the address wrong before it is moved: one may
+// have been under way while an operation moved it.
+const strayLooks = 2
+
+// adopt makes the node ACTIVE that is the writer already, when nobody is ACTIVE: what a first
+// start finds, or what came of a switchover by other hands.
+func (a *Arbiter) adopt(now time.Time) {
+	if a.head.Operation != nil || a.head.Maintenance.InForce(now) || a.hasActive(nil) {
+		return
+	}
+	var writer *node
+	for _, n := range a.nodes {
+		if n.observation == nil || (n.mem.State == mpp.Unknown && n.mem.Failing == mpp.Reach) {
+			return // not all were heard, or counted out, yet
+		}
+		if n.spoke == nil || n.observation.Server.Flavour == "" || n.observation.Server.ReadOnly || n.mem.Failing == mpp.Reach {
+			continue
+		}
+		if writer != nil {
+			return // two accept writes: an operator must say which is right
+		}
+		writer = n
+	}
+	if writer == nil || writer.mem.State != mpp.Standby || writer.unattached == "" || writer.policy.NoPromote || writer.mem.Maintenance.InForce(now) {
+		return
+	}
+	a.enter(now, writer, state.Change{
+		Event: state.Promote, Rule: ruleAdopt, Evidence: "it is the only node that accepts writes, and replicates from nobody",
+	})
+	a.clearErrors(writer)
+	writer.writableSeen = writer.observation.Server.StartedAt
+}
+
+// considerFailover starts a failover when every gate is open.
+func (a *Arbiter) considerFailover(now time.Time) {
+	active := a.activeNode()
+	if active == nil || active.mem.Failing != mpp.Reach {
+		return
+	}
+	a.testLinks(now, active)
+	o := a.outage(now, false)
+	if open, _ := gateDead(o); !open {
+		return
+	}
+	gates := o.gates()
+	if closed(gates) != nil {
+		return
+	}
+	a.startFailover(now, o, gates, mpp.Command{})
+}
+
+// startFailover begins a failover.
+func (a *Arbiter) startFailover(now time.Time, o *outage, gates []mpp.Gate, c mpp.Command) *mpp.Operation {
+	op := mpp.Operation{Kind: mpp.OpFailover, By: c.By, Wanted: c.Node, Gates: gates, Candidates: o.ranking, Options: c.Options}
+	op.Reason = "no node is ACTIVE"
+	if o.active != nil {
+		op.Old, op.FirstMiss = o.active.policy.Address, o.active.mem.FirstMiss
+		op.Reason = fmt.Sprintf("%s is lost: %s", op.Old, o.active.mem.Message)
+	}
+	a.abandonAll(now, fmt.Sprintf("%s was lost", op.Old))
+	return a.begin(now, op)
+}
+
+// abandonAll ends everything that is under way: a failover must wait for nothing.
+func (a *Arbiter) abandonAll(now time.Time, why string) {
+	if op := a.head.Operation; op != nil {
+		plan.Abandon(now, op, why)
+		a.endRole(now, op)
+	}
+	for _, op := range a.head.Repairs {
+		plan.Abandon(now, op, why)
+		a.endRepair(now, op)
+	}
+	a.head.Repairs = nil
+}
+
+// testLinks lets replicas whose link stands by their own word connect anew, while the ACTIVE
+// node is silent: an idle link cannot tell a dead source from a quiet one.
+func (a *Arbiter) testLinks(now time.Time, active *node) {
+	if active.mem.Errors < 1 || !silentKind(active.mem.Kind) || a.repairing("", mpp.OpTestLinks) || a.roleBusy() || a.head.Maintenance.InForce(now) {
+		return
+	}
+	miss := active.mem.FirstMiss
+	for _, n := range a.nodes {
+		if n == active || n.observation == nil || n.spoke == nil || !n.spoke.At.After(miss) || len(n.spoke.Channels) == 0 {
+			continue
+		}
+		idle := n.spoke.Channels[0].IO == "Yes" && !n.advanced.After(miss)
+		if idle && (n.linkTested.Before(miss) || now.Sub(n.linkTested) > linkPause) {
+			a.begin(now, mpp.Operation{Kind: mpp.OpTestLinks, Old: active.policy.Address, Reason: active.policy.Address + " is silent: " + active.mem.Message})
+			return
+		}
+	}
+}
+
+// silentKind reports whether the trouble leaves it open whether the server lives.
+func silentKind(k mpp.Kind) bool {
+	switch k {
+	case mpp.KindNoAnswer, mpp.KindNoHandshake, mpp.KindHung, mpp.KindName, mpp.KindLost:
+		return true
+	default:
+		return false
+	}
+}
+
+// repairing reports whether a repair of the kind is under way at a node; "" means any node.
+func (a *Arbiter) repairing(address string, kind mpp.OperationKind) bool {
+	return slices.ContainsFunc(a.head.Repairs, func(op *mpp.Operation) bool {
+		return (address == "" || op.Old == address) && (kind == "" || op.Kind == kind)
+	})
+}
+
+// advanceRepairs goes on with the repairs under way.
+func (a *Arbiter) advanceRepairs(now time.Time) {
+	if len(a.head.Repairs) == 0 {
+		return
+	}
+	f := a.facts(now)
+	var left []*mpp.Operation
+	for _, op := range a.head.Repairs {
+		a.run(plan.Advance(now, op, f))
+		if op.Outcome == "" {
+			left = append(left, op)
+			continue
+		}
+		a.endRepair(now, op)
+	}
+	if len(left) != len(a.head.Repairs) {
+		a.head.Repairs = left
+	}
+}
+
+// endRepair takes in that a repair has ended.
+func (a *Arbiter) endRepair(now time.Time, op *mpp.Operation) {
+	a.headChanged = true
+	n := a.index[op.Old]
+	severity := mpp.Info
+	if op.Outcome == mpp.Stopped {
+		severity = mpp.Critical
+	}
+	if op.Kind != mpp.OpTestLinks || op.Outcome != mpp.Completed {
+		a.tellOperation(now, op, severity, string(op.Outcome)+": "+op.Why)
+	}
+	if op.Kind == mpp.OpRejoin {
+		a.out = append(a.out, mpp.Action{Kind: mpp.ActionReport, Operation: op.Clone()})
+	}
+	if n == nil || op.Kind == mpp.OpTestLinks {
+		return
+	}
+	n.repairAt, n.strays = now.Add(repairPause), 0
+	switch {
+	case op.Kind == mpp.OpRejoin && op.Outcome == mpp.Completed:
+		n.keptOut, n.errant = "", ""
+		if n.mem.State == mpp.Failed {
+			a.recover(now, n, ruleRejoin, op.Why)
+		}
+	case op.Kind == mpp.OpRejoin && op.Lost != "":
+		n.keptOut = op.Why
+	}
+	a.out = append(a.out, mpp.Action{Kind: mpp.ActionPoll, Node: n.policy.Address})
+}
+
+// considerRepairs starts what puts single nodes right: the ACTIVE one that lost what belongs to
+// it, one that takes writes or holds the address and must not, one that can be a replica again.
+func (a *Arbiter) considerRepairs(now time.Time) {
+	active := a.activeNode()
+	if active == nil || a.head.Operation != nil || a.head.Maintenance.InForce(now) {
+		return
+	}
+	for _, n := range a.nodes {
+		if n.mem.Maintenance.InForce(now) || now.Before(n.repairAt) || a.repairing(n.policy.Address, "") {
+			continue
+		}
+		if n == active {
+			a.considerReopen(now, n)
+			continue
+		}
+		a.considerFence(now, active, n)
+	}
+}
+
+// considerReopen gives the ACTIVE node back what belongs to its role: it was restarted and came
+// up read-only, or the address is missing.
+func (a *Arbiter) considerReopen(now time.Time, n *node) {
+	o := n.observation
+	if o == nil || n.mem.Failing != "" || o.Server.Flavour == "" || !o.At.After(n.mem.Since) {
+		return
+	}
+	op := mpp.Operation{Kind: mpp.OpReopen, New: n.policy.Address}
+	switch {
+	case o.Server.ReadOnly && len(o.Channels) == 0 && a.restarted(n, o) && !a.anyoneAhead(now, n):
+		op.Reason = "its server was restarted and came up read-only"
+	case !o.Server.ReadOnly && a.policy.Failover.Addresses && n.strays >= strayLooks:
+		op.Reason, op.Wanted = "its host does not have the virtual address", "address"
+	default:
+		return
+	}
+	a.begin(now, op)
+}
+
+// restarted reports whether the server was started since it was last seen writable. Read-only
+// without a restart is somebody's will.
+func (a *Arbiter) restarted(n *node, o *mpp.Observation) bool {
+	return !n.writableSeen.IsZero() && o.Server.StartedAt.After(n.writableSeen.Add(time.Second))
+}
+
+// anyoneAhead reports whether another node has what n has not: then n is not the one to open.
+func (a *Arbiter) anyoneAhead(now time.Time, n *node) bool {
+	return plan.AnyoneAhead(a.facts(now), n.policy.Address)
+}
+
+// considerFence starts to fence, or to take back, a node that is not ACTIVE.
+func (a *Arbiter) considerFence(now time.Time, active, n *node) {
+	o := n.observation
+	stray := a.policy.Failover.Addresses && n.strays >= strayLooks
+	answers := o != nil && n.mem.Failing != mpp.Reach && o.Server.Flavour != "" && o.At.After(active.mem.Since)
+	writable := answers && !o.Server.ReadOnly
+	back := answers && a.policy.Failover.Rejoin && n.keptOut == "" && active.mem.Failing == "" && a.mayRejoin(active, n)
+	op := mpp.Operation{Kind: mpp.OpFence, Old: n.policy.Address}
+	switch {
+	case back:
+		op.Kind, op.New, op.Reason = mpp.OpRejoin, active.policy.Address, "it is back"
+	case writable:
+		op.Reason = "it takes writes, and is not the ACTIVE node"
+	case stray:
+		op.Reason = "its host holds the virtual address, and it is not the ACTIVE node"
+	default:
+		return
+	}
+	a.begin(now, op)
+}
+
+// mayRejoin reports whether n is a node that should be, and is not, a replica of the ACTIVE one.
+func (a *Arbiter) mayRejoin(active, n *node) bool {
+	if n.spoke == nil || applierStopped(n.spoke) {
+		return false
+	}
+	source := plan.Node{Address: active.policy.Address, Observation: active.spoke}
+	return !plan.Follows(&plan.Node{Address: n.policy.Address, Observation: n.spoke}, &source)
+}
+
+// considerFailback gives the role back to a recovered PRIMARY, where that is wanted.
+func (a *Arbiter) considerFailback(now time.Time) {
+	p, active := a.primary(), a.activeNode()
+	if !a.policy.Failover.Failback || a.policy.Failover.Manual || p == nil || active == nil || p == active || a.head.Operation != nil {
+		return
+	}
+	if p.mem.State != mpp.Standby || p.mem.Errors != 0 || active.mem.Failing != "" || a.held(now, p) || a.held(now, active) || now.Before(p.repairAt) {
+		return
+	}
+	if len(a.head.Unacknowledged) > 0 || p.spoke == nil || !p.spoke.LagKnown || p.spoke.Lag > a.policy.Failover.MaxLag {
+		return
+	}
+	f := a.facts(now)
+	if plan.RefuseSwitchover(f, active.policy.Address, p.policy.Address) != "" {
+		return
+	}
+	p.repairAt = now.Add(failbackPause)
+	a.begin(now, mpp.Operation{
+		Kind: mpp.OpSwitchover, Old: active.policy.Address, New: p.policy.Address, Reason: "failback = \"auto\": the PRIMARY is well again",
+	})
+}
