@@ -291,3 +291,35 @@ func TestEveryPhaseOfHooksIsKnownAndDescribed(t *testing.T) {
 		t.Errorf("phases (-want +got):\n%s", diff)
 	}
 }
+
+// TestPageAboutFailoverShowsEveryKeyWithItsDefault decodes the configuration in
+// docs/failover.md. Keys that have no default, or none that would be of use, show an example.
+func TestPageAboutFailoverShowsEveryKeyWithItsDefault(t *testing.T) {
+	_, text, _ := strings.Cut(read(t, "../docs/failover.md"), "```toml\n")
+	text, _, _ = strings.Cut(text, "```")
+	raw, m, problem := parse("failover.md", strings.Replace(text, "# program =", "program =", 1))
+	if problem != nil {
+		t.Fatal(problem)
+	}
+	l := &loader{config: Default()}
+	l.decodePools(l.config, input{file: "failover.md", raw: raw, mark: m})
+	if len(l.problems) > 0 || len(l.config.Pools) != 1 || len(l.config.Pools[0].Nodes) != 1 || len(l.config.Pools[0].Hooks) != 1 {
+		t.Fatalf("it does not decode to a pool with a node and a hook: %v", l.problems)
+	}
+	p, def := &l.config.Pools[0], defaultPool()
+	examples := []string{
+		"switchover.lock_accounts", "vip.kind", "vip.addresses", "vip.interface", "vip.program", "ssh.key_file", "ssh.known_hosts",
+		"failover.shutdown.program", "ssh.local",
+	}
+	for _, r := range poolRows() {
+		top, _, _ := strings.Cut(r.path, ".")
+		account := strings.HasPrefix(r.path, "failover.account.") || strings.HasPrefix(r.path, "failover.replication.")
+		switch {
+		case !slices.Contains(engineTables(), top) || account:
+		case !p.at.has(r.path) && r.path != "ssh.local":
+			t.Errorf("%s is not there", r.path)
+		case r.bind(p).toml() != r.bind(&def).toml() && !slices.Contains(examples, r.path):
+			t.Errorf("%s is %s, and the default %s", r.path, r.bind(p).toml(), r.bind(&def).toml())
+		}
+	}
+}
