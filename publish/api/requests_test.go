@@ -38,7 +38,7 @@ func TestNonsenseCommandsNeverReachTheDaemon(t *testing.T) {
 		"other's force":    {`{"verb":"promote","node":"10.0.0.2","force":true}`, 400, "recover only"},
 		"other's number":   {`{"verb":"switchover","operation":3}`, 400, "acknowledge only"},
 		"other's option":   {`{"verb":"recover","options":{"clone":true}}`, 400, `does not take the option \"clone\"`},
-		"other's option 2": {`{"verb":"failover","options":{"dry_run":true}}`, 400, "dry_run"},
+		"other's option 2": {`{"verb":"failover","options":{"kill_after_ns":1}}`, 400, "kill_after_ns"},
 		"other's option 3": {`{"verb":"switchover","options":{"accept_loss":true}}`, 400, "accept_loss"},
 		"unknown option":   {`{"verb":"switchover","options":{"wait":1}}`, 400, `unknown field \"wait\"`},
 		"below zero":       {`{"verb":"switchover","options":{"wait_ns":-1}}`, 400, "below zero"},

@@ -35,8 +35,8 @@ func verbs() []verb {
 		{name: mpp.VerbDemote, node: mustName},
 		{name: mpp.VerbMaintenance},
 		{name: mpp.VerbSwitchover, options: []string{"wait_ns", "kill_after_ns", "dry_run"}},
-		{name: mpp.VerbFailover, options: []string{"accept_loss"}},
-		{name: mpp.VerbRejoin, node: mustName, options: []string{"clone"}},
+		{name: mpp.VerbFailover, options: []string{"dry_run", "accept_loss"}},
+		{name: mpp.VerbRejoin, node: mustName, options: []string{"dry_run", "clone"}},
 		{name: mpp.VerbAcknowledge, node: namesNone},
 	}
 }
