@@ -83,19 +83,21 @@ func BenchmarkPoll(b *testing.B) {
 			}
 		})
 	})
-	b.Run("poll", func(b *testing.B) {
-		opt := options(pool, s)
-		opt.LoginInterval, opt.PrivilegeInterval = time.Hour, time.Hour
-		p := prober(b, opt)
-		measureCPU(b, func() {
-			ctx, cancel := context.WithTimeout(b.Context(), time.Second)
-			o := p.Poll(ctx, mpp.Ask{})
-			cancel()
-			if len(o.Channels) != 1 {
-				b.Fatal(show(o))
-			}
+	for _, engine := range []bool{false, true} {
+		b.Run(map[bool]string{false: "poll", true: "poll-engine"}[engine], func(b *testing.B) {
+			opt := options(pool, s)
+			opt.LoginInterval, opt.PrivilegeInterval, opt.Engine = time.Hour, time.Hour, engine
+			p := prober(b, opt)
+			measureCPU(b, func() {
+				ctx, cancel := context.WithTimeout(b.Context(), time.Second)
+				o := p.Poll(ctx, mpp.Ask{})
+				cancel()
+				if len(o.Channels) != 1 || (o.Server.SemiSync != nil) != engine {
+					b.Fatal(show(o))
+				}
+			})
 		})
-	})
+	}
 	b.Run("fresh-login", func(b *testing.B) {
 		p := prober(b, options(pool, s))
 		measureCPU(b, func() { p.Poll(b.Context(), mpp.Ask{FreshLogin: true}) })

@@ -21,6 +21,7 @@ const (
 	nameReplication = "replication"
 	nameLag         = "lag"
 	nameWrite       = "write"
+	nameCommit      = "commit"
 	nameCluster     = "cluster"
 	nameIdentity    = "identity"
 )

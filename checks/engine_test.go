@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"mpp"
 	"mpp/checks"
 	"mpp/sandbox"
@@ -110,5 +112,222 @@ func binlogState(t *testing.T, s *sandbox.Server, o mpp.Observation) {
 	t.Helper()
 	if want := variable(t, s, "gtid_binlog_state"); o.Server.BinlogState != want || (want == "") == s.Base().MariaDB {
 		t.Errorf("binary log's state %q, want %q", o.Server.BinlogState, want)
+	}
+}
+
+// semiSyncPool starts two servers whose commits wait for ever for an acknowledgement.
+func semiSyncPool(t *testing.T, flavour sandbox.Flavour) *sandbox.Pool {
+	t.Helper()
+	return sandboxtest.StartPool(t, sandbox.PoolOptions{
+		Base: sandboxtest.Base(t, flavour), Size: 2, MonitorPassword: monitorPassword, SemiSync: time.Hour,
+	})
+}
+
+// semiSyncWord spells MySQL's word for a variable or counter as the server's product does.
+func semiSyncWord(s *sandbox.Server, name string) string {
+	if !s.Base().MariaDB {
+		return name
+	}
+	return strings.NewReplacer("source", "master", "replica", "slave").Replace(name)
+}
+
+// semiSyncOf asks root's connection for what an observation is to show.
+func semiSyncOf(t *testing.T, s *sandbox.Server) mpp.SemiSync {
+	t.Helper()
+	status := func(name string) string {
+		return pairOf(t, s, "SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_"+semiSyncWord(s, name)+"'")
+	}
+	count := func(name string) int {
+		n, err := strconv.Atoi(status(name))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return n
+	}
+	return mpp.SemiSync{
+		Source: status("source_status") == "ON", Replica: status("replica_status") == "ON",
+		Clients: count("source_clients"), Waiting: count("source_wait_sessions"),
+		TimedOut: status("source_status") == "OFF" && variable(t, s, semiSyncWord(s, "rpl_semi_sync_source_enabled")) == "ON",
+	}
+}
+
+// settingsOf asks root's connection for the settings, one by one.
+func settingsOf(t *testing.T, s *sandbox.Server) mpp.Settings {
+	t.Helper()
+	on := func(name string) bool { return variable(t, s, name) == "ON" }
+	number := func(name string) uint32 {
+		n, err := strconv.ParseUint(variable(t, s, name), 10, 32)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return uint32(n)
+	}
+	semiSync := func(name string) string { return semiSyncWord(s, "rpl_semi_sync_"+name) }
+	w := mpp.Settings{
+		LogBin: on("log_bin"), LogReplicaUpdates: on("log_slave_updates"),
+		BinlogFormat: variable(t, s, "binlog_format"), LogBase: variable(t, s, "log_bin_basename"),
+		GTID:       on("gtid_mode") && on("enforce_gtid_consistency"),
+		SyncBinlog: number("sync_binlog"), FlushLog: number("innodb_flush_log_at_trx_commit"),
+		RelayLogRecovery: on("relay_log_recovery"), EventScheduler: variable(t, s, "event_scheduler"),
+		SemiSyncInstalled: true, SemiSyncSource: on(semiSync("source_enabled")), SemiSyncReplica: on(semiSync("replica_enabled")),
+		SemiSyncTimeout:   time.Duration(number(semiSync("source_timeout"))) * time.Millisecond,
+		SemiSyncWaitPoint: variable(t, s, semiSync("source_wait_point")), ReportHost: variable(t, s, "report_host"),
+	}
+	if s.Base().MariaDB {
+		w.GTID, w.ParallelWorkers = on("gtid_strict_mode"), number("slave_parallel_threads")
+	} else {
+		w.ParallelWorkers = number("replica_parallel_workers")
+	}
+	return w
+}
+
+func TestSemiSyncAndSettingsAreWhatTheServerSays(t *testing.T) {
+	for _, flavour := range sandbox.Flavours() {
+		t.Run(string(flavour), func(t *testing.T) {
+			pool := semiSyncPool(t, flavour)
+			for i, ask := range []mpp.Ask{asActive(), {}} {
+				s := pool.Servers[i]
+				opt := withEngine(pool, s)
+				opt.PrivilegeInterval = 0 // so that the settings are read in every poll
+				p := prober(t, opt)
+				looksAsItIs(t, p, ask, s)
+				o := poll(t, p, ask)
+				if !o.Server.Settings.LogBin || !o.Server.Settings.GTID || o.Server.SemiSync.Source != (i == 0) || o.Server.SemiSync.Replica != (i == 1) {
+					t.Errorf("not a pool with semi-sync: %+v %+v", o.Server.Settings, o.Server.SemiSync)
+				}
+				exec(t, s, "SET GLOBAL sync_binlog = 7", "SET GLOBAL innodb_flush_log_at_trx_commit = 2",
+					"SET GLOBAL "+semiSyncWord(s, "rpl_semi_sync_source_timeout")+" = 12345",
+					"SET GLOBAL "+semiSyncWord(s, "rpl_semi_sync_source_wait_point")+" = AFTER_COMMIT", "SET GLOBAL event_scheduler = OFF")
+				looksAsItIs(t, p, ask, s)
+
+				o = poll(t, prober(t, options(pool, s)), ask)
+				if o.Server.SemiSync != nil || o.Server.Settings != nil {
+					t.Errorf("asked without an engine: %+v %+v", o.Server.SemiSync, o.Server.Settings)
+				}
+			}
+		})
+	}
+}
+
+// looksAsItIs holds a poll against what root's connection sees.
+func looksAsItIs(t *testing.T, p *checks.Prober, ask mpp.Ask, s *sandbox.Server) {
+	t.Helper()
+	o := poll(t, p, ask)
+	if o.Server.SemiSync == nil || o.Server.Settings == nil {
+		t.Fatalf("not asked: %s", show(o))
+	}
+	if diff := cmp.Diff(semiSyncOf(t, s), *o.Server.SemiSync); diff != "" {
+		t.Errorf("semi-sync of %s: %s", s.Name(), diff)
+	}
+	if diff := cmp.Diff(settingsOf(t, s), *o.Server.Settings); diff != "" {
+		t.Errorf("settings of %s: %s", s.Name(), diff)
+	}
+}
+
+func TestSemiSyncPluginsMayComeAndGo(t *testing.T) {
+	pool := startPool(t, sandbox.MySQL97, 1)
+	s := pool.Servers[0]
+	opt := withEngine(pool, s)
+	opt.PrivilegeInterval = time.Hour // what is seen sooner is seen because something changed
+	p := prober(t, opt)
+	for _, c := range []struct {
+		statements []string
+		semiSync   mpp.SemiSync
+		installed  bool
+		enabled    bool
+	}{
+		{nil, mpp.SemiSync{}, false, false},
+		{[]string{"INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'"}, mpp.SemiSync{}, true, false},
+		{[]string{"SET GLOBAL rpl_semi_sync_source_timeout = 10", "SET GLOBAL rpl_semi_sync_source_enabled = 1"}, mpp.SemiSync{Source: true}, true, true},
+		{[]string{"CREATE TABLE app.t (a INT)"}, mpp.SemiSync{TimedOut: true}, true, true},
+		{[]string{"INSTALL PLUGIN rpl_semi_sync_replica SONAME 'semisync_replica.so'"}, mpp.SemiSync{TimedOut: true}, true, true},
+		{[]string{"UNINSTALL PLUGIN rpl_semi_sync_source"}, mpp.SemiSync{}, true, false},
+		{[]string{"UNINSTALL PLUGIN rpl_semi_sync_replica"}, mpp.SemiSync{}, false, false},
+	} {
+		exec(t, s, c.statements...)
+		o := poll(t, p, asActive())
+		if o.Server.SemiSync == nil || o.Server.Settings == nil {
+			t.Fatalf("%v: %s", c.statements, show(o))
+		}
+		if diff := cmp.Diff(c.semiSync, *o.Server.SemiSync); diff != "" {
+			t.Errorf("%v: %s", c.statements, diff)
+		}
+		if got := o.Server.Settings; got.SemiSyncInstalled != c.installed || got.SemiSyncSource != c.enabled {
+			t.Errorf("%v: %+v", c.statements, got)
+		}
+		if o.Verdict().Failed != "" || o.Verdict().Status != mpp.OK {
+			t.Errorf("%v: %s", c.statements, show(o))
+		}
+	}
+}
+
+func TestCommitsThatNobodyAcknowledgesAreAFailure(t *testing.T) {
+	for _, flavour := range []sandbox.Flavour{sandbox.MariaDB1011, sandbox.MariaDB118, sandbox.MySQL97} {
+		t.Run(string(flavour), func(t *testing.T) {
+			pool := semiSyncPool(t, flavour)
+			s, replica := pool.Servers[0], pool.Servers[1]
+			opt := withEngine(pool, s)
+			opt.CommitStuckAfter = 2 * time.Second
+			p := prober(t, opt)
+			healthy(t, poll(t, p, asActive()))
+			exec(t, s, "CREATE TABLE app.t (a INT)")
+			if err := replica.StopIOThread(sandboxtest.Context(t)); err != nil {
+				t.Fatal(err)
+			}
+			begin := time.Now()
+			hanging := writeInto(t, s, 3)
+			for _, status := range []mpp.Status{mpp.Warn, mpp.Critical, mpp.Fail} {
+				o := eventually(t, p, asActive(), func(o mpp.Observation) bool { c, _ := find(o, "commit"); return c.Status == status })
+				expect(t, o, want{"commit", status, mpp.KindSemiSyncWait, "commits wait for a semi-sync acknowledgement and none has come for "})
+				expect(t, o, want{"commit", status, mpp.KindSemiSyncWait, ": 3 sessions wait"})
+				for _, other := range []string{"connect", "query", "replication", "lag", "privilege"} {
+					expect(t, o, want{check: other})
+				}
+				if failed := o.Verdict().Failed; (failed == mpp.Reach) != (status == mpp.Fail) {
+					t.Errorf("%s is a failure of class %q: %s", status, failed, show(o))
+				}
+			}
+			t.Logf("found after %s with a limit of %s", time.Since(begin).Round(time.Millisecond), opt.CommitStuckAfter)
+			expect(t, poll(t, p, mpp.Ask{}), want{"commit", mpp.Warn, mpp.KindSemiSyncWait, "no replica is connected that would give one"})
+
+			if err := replica.StartReplication(sandboxtest.Context(t)); err != nil {
+				t.Fatal(err)
+			}
+			hanging()
+			healthy(t, eventually(t, p, asActive(), func(o mpp.Observation) bool { return o.Verdict().Failed == "" && o.Verdict().Status == mpp.OK }))
+		})
+	}
+}
+
+// writeInto lets so many sessions insert a row each, and returns what waits for them to have done it.
+func writeInto(t *testing.T, s *sandbox.Server, sessions int) (wait func()) {
+	t.Helper()
+	done := make(chan error, sessions)
+	for range sessions {
+		go func() {
+			_, err := s.Root().ExecContext(sandboxtest.Context(t), "INSERT INTO app.t VALUES (1)")
+			done <- err
+		}()
+	}
+	return func() {
+		for range sessions {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestCommitsThatAreAcknowledgedAreNoTrouble(t *testing.T) {
+	pool := semiSyncPool(t, sandbox.MariaDB1011)
+	s := pool.Servers[0]
+	opt := withEngine(pool, s)
+	opt.CommitStuckAfter = 50 * time.Millisecond
+	p := prober(t, opt)
+	exec(t, s, "CREATE TABLE app.t (a INT)")
+	for range 50 {
+		wait := writeInto(t, s, 4)
+		healthy(t, poll(t, p, asActive()))
+		wait()
 	}
 }

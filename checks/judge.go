@@ -10,6 +10,9 @@ import (
 func (p *Prober) judge(ask mpp.Ask, o *mpp.Observation, end time.Time) {
 	r := &p.round
 	o.Server, o.Channels = r.server, r.channels
+	if r.server.ID != 0 && p.o.Engine {
+		o.Server.SemiSync, o.Server.Settings = p.engine.semi, p.engine.settings
+	}
 	add := func(c mpp.CheckResult) { o.Checks = append(o.Checks, c) }
 	if r.held {
 		add(p.heldBack())
@@ -49,6 +52,9 @@ func (p *Prober) judge(ask mpp.Ask, o *mpp.Observation, end time.Time) {
 		if c, ok := p.awaitWrite(o.At, end); ok {
 			add(c)
 		}
+	}
+	if c, ok := p.judgeCommit(ask, o.At); ok {
+		add(c)
 	}
 	p.addCustom(r, add)
 }

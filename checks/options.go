@@ -88,8 +88,13 @@ type Options struct {
 	ClusterLimit    time.Duration
 
 	// Engine says that the pool has an engine: what a promotion must know is asked, too
-	// (mpp.Server.BinlogState, mpp.Channel.Received and where in the source's log that is).
+	// (mpp.Server.BinlogState and SemiSync, mpp.Channel.Received and where in the source's log
+	// that is), and every PrivilegeInterval mpp.Server.Settings.
 	Engine bool
+	// CommitStuckAfter is for how long commits may wait for a semi-sync acknowledgement, with
+	// none coming, before the check commit fails; before that, a heartbeat that waits for one is
+	// no failure either. 0 switches the check off. It needs Engine.
+	CommitStuckAfter time.Duration
 
 	// Identity switches the check that the same server answers as at first.
 	Identity bool
@@ -129,7 +134,8 @@ func (t Thresholds) status(d time.Duration) mpp.Status {
 
 // Default returns the documented defaults: every check on but write and custom, a login every
 // 5 s, grants every minute, a second for a login and for each statement; 5 s of lag are INFO,
-// 30 s WARN, 2 min CRITICAL and 10 min FAIL; a source unreachable for 1 min is CRITICAL.
+// 30 s WARN, 2 min CRITICAL and 10 min FAIL; a source unreachable for 1 min is CRITICAL; with an
+// engine, commits that wait for 5 s are stuck.
 func Default() Options {
 	return Options{
 		ConnectLimit: time.Second, LoginInterval: 5 * time.Second,
@@ -145,7 +151,8 @@ func Default() Options {
 		HeartbeatLimit: time.Second,
 		WriteLimit:     time.Second, WriteCreate: true,
 		Cluster: true, ClusterLimit: time.Second,
-		Identity: true,
+		Identity:         true,
+		CommitStuckAfter: 5 * time.Second,
 	}
 }
 
@@ -161,8 +168,8 @@ func (o *Options) Validate() error {
 	if o.User == "" {
 		bad("user: empty; name the monitoring account")
 	}
-	if o.LoginInterval < 0 || o.PrivilegeInterval < 0 || o.SourceUnreachableCritical < 0 {
-		bad("login, privilege and source-unreachable intervals must not be negative")
+	if o.LoginInterval < 0 || o.PrivilegeInterval < 0 || o.SourceUnreachableCritical < 0 || o.CommitStuckAfter < 0 {
+		bad("login, privilege, source-unreachable and commit-stuck intervals must not be negative")
 	}
 	o.validateLimits(bad)
 	if o.Query && o.QuerySQL == "" {

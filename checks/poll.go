@@ -72,7 +72,11 @@ func (p *Prober) poll(ctx context.Context, ask mpp.Ask, o *mpp.Observation) {
 	if r.server.ID != 0 {
 		p.last = r.server
 	}
-	o.Checks = make([]mpp.CheckResult, 0, 9+len(p.o.Custom))
+	room := 9 + len(p.o.Custom)
+	if p.o.Engine {
+		room++
+	}
+	o.Checks = make([]mpp.CheckResult, 0, room)
 	o.Checks = append(o.Checks, connect)
 	if p.lasting != nil {
 		p.reap(r)
@@ -81,6 +85,7 @@ func (p *Prober) poll(ctx context.Context, ask mpp.Ask, o *mpp.Observation) {
 			p.startWrite(time.Now())
 		}
 	}
+	p.readEngine(r, o.At)
 	if connect.Status != mpp.Fail || p.lasting != nil {
 		p.judge(ask, o, end)
 	}
@@ -119,6 +124,10 @@ func (p *Prober) converse(ctx context.Context, ask mpp.Ask, now, end time.Time) 
 		// A part of the time is kept for a new login, which tells a server that hangs from
 		// a connection that got lost on the way.
 		r.deadline = now.Add(end.Sub(now) * 6 / 10)
+		if asks := p.asksSemiSync(now); asks != s.semiSync {
+			s.semiSync = asks
+			s.compose(&p.o)
+		}
 		r.fit(s)
 		if p.run(ctx, s) {
 			r.deadline = end
@@ -129,7 +138,7 @@ func (p *Prober) converse(ctx context.Context, ask mpp.Ask, now, end time.Time) 
 		}
 	}
 	r.deadline = end
-	p.reconnect(ctx)
+	p.reconnect(ctx, now)
 	return p.connectResult(now)
 }
 
@@ -155,6 +164,9 @@ func (p *Prober) dropLasting(at int, after time.Duration, err error) {
 	if isTimeout(s.wire.cause) {
 		late := unanswered{after}
 		r.answer(at, late, after)
+		if s.steps[at].kind == stepSemiSync {
+			p.engine.hungAt = time.Now()
+		}
 		r.reconnected, r.broke = late.Error()+" over the open connection", mpp.KindHung
 		p.abandon(s.wire.session, false)
 	} else {
@@ -179,7 +191,7 @@ func lostBy(cause, err error) string {
 }
 
 // reconnect makes a new lasting connection and asks over it what is still to be asked.
-func (p *Prober) reconnect(ctx context.Context) {
+func (p *Prober) reconnect(ctx context.Context, now time.Time) {
 	r := &p.round
 	l, extra := p.loginLasting(ctx)
 	if l == nil {
@@ -192,7 +204,7 @@ func (p *Prober) reconnect(ctx context.Context) {
 	}
 	release := l.wire.during(ctx)
 	l.until(r.limit(time.Now(), p.o.QueryLimit))
-	s, err := p.o.prepare(l)
+	s, err := p.o.prepare(l, p.asksSemiSync(now))
 	release()
 	if err != nil {
 		if isTimeout(l.wire.cause) {

@@ -40,6 +40,7 @@ type Prober struct {
 	last        mpp.Server // what the last answer said
 	source      sourceState
 	writer      writer
+	engine      engineState
 	orphans     []orphan
 	// heldUntil is until when nothing but logins are tried: see hold.
 	heldUntil time.Time
@@ -123,6 +124,7 @@ type round struct {
 	age      time.Duration
 	ageKnown bool
 	customs  []customValue
+	semi     replication.SemiSyncStatus
 	// reconnected says how the lasting connection ended in this poll, empty if it did not, and
 	// broke what kind of trouble that was.
 	reconnected string

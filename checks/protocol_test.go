@@ -3,12 +3,15 @@ package checks_test
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"mpp"
 	"mpp/checks"
+	"mpp/replication"
 )
 
 func TestWhatAnswersInsteadOfALoginIsToldApart(t *testing.T) {
@@ -222,5 +225,51 @@ func TestNoPollAsksWhatHangsOnAFullDisk(t *testing.T) {
 	}
 	if !slices.Contains(asked, "SHOW SLAVE STATUS") {
 		t.Errorf("the poll asked nothing: %q", asked)
+	}
+}
+
+func TestSemiSyncStatusThatHangsIsLeftAlone(t *testing.T) {
+	var hangs atomic.Bool
+	f := new(fake)
+	plain := mysql57(nil)
+	f.answer = func(sql string) *answer {
+		if sql == replication.SemiSyncSQL {
+			if hangs.Load() {
+				return nil
+			}
+			return &answer{columns: []string{"Variable_name", "Value"}, rows: [][]string{{"Rpl_semi_sync_master_status", "OFF"}}}
+		}
+		if sql == replication.SettingsSQL {
+			return &answer{columns: []string{"Variable_name", "Value"}, rows: [][]string{{"log_bin", "ON"}}}
+		}
+		return plain(sql)
+	}
+	f.start(t)
+	opt := f.options()
+	opt.Engine, opt.QueryLimit, opt.PrivilegeInterval = true, 100*time.Millisecond, time.Hour
+	p := prober(t, opt)
+	o := poll(t, p, mpp.Ask{})
+	if o.Server.SemiSync == nil || o.Server.Settings == nil || !o.Server.Settings.LogBin {
+		t.Fatalf("not asked: %s", show(o))
+	}
+	hangs.Store(true)
+	f.statements()
+	for range 5 {
+		o = poll(t, p, mpp.Ask{})
+		expect(t, o, want{"commit", mpp.Warn, mpp.KindHung, "the question for the semi-sync status got no answer"})
+		expect(t, o, want{check: "query"})
+		expect(t, o, want{check: "replication"})
+		if o.Verdict().Failed != "" || o.Server.SemiSync != nil || o.Server.Settings == nil {
+			t.Errorf("a question that hangs: %s", show(o))
+		}
+	}
+	asked := 0
+	for _, sql := range f.statements() {
+		if sql == replication.SemiSyncSQL {
+			asked++
+		}
+	}
+	if asked != 1 {
+		t.Errorf("what hangs was asked %d times", asked)
 	}
 }

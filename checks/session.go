@@ -28,6 +28,8 @@ type session struct {
 	text    string
 	batched int
 	watch   *watch
+	// semiSync says that the steps ask how semi-sync is.
+	semiSync bool
 	// extra says that it goes over the extra port.
 	extra bool
 }
@@ -42,6 +44,7 @@ const (
 	stepServer
 	stepMember
 	stepStatus
+	stepSemiSync
 	stepHeartbeat
 	stepCustom // and one more for each custom check
 )
@@ -58,8 +61,9 @@ type step struct {
 // interval, short enough that a poller which vanished leaves nothing behind for long.
 const sessionIdle = 10 * time.Minute
 
-// prepare asks the server what it can do and sets up the session. The link must have a deadline.
-func (o *Options) prepare(l *link) (*session, error) {
+// prepare asks the server what it can do and sets up the session, semiSync says whether it asks
+// how that is. The link must have a deadline.
+func (o *Options) prepare(l *link, semiSync bool) (*session, error) {
 	d, err := replication.Probe(context.Background(), l)
 	if err != nil {
 		return nil, err
@@ -73,7 +77,7 @@ func (o *Options) prepare(l *link) (*session, error) {
 		}
 	}
 	d.Engine = o.Engine
-	s := &session{link: l, dialect: d, server: d.NewServerReader(l.opened), status: &replication.StatusReader{Positions: o.Engine}}
+	s := &session{link: l, dialect: d, server: d.NewServerReader(l.opened), status: &replication.StatusReader{Positions: o.Engine}, semiSync: semiSync}
 	s.compose(o)
 	return s, nil
 }
@@ -100,6 +104,7 @@ func (s *session) compose(o *Options) {
 	add(true, stepServer, s.dialect.ServerSQL(), o.QueryLimit)
 	add(o.Cluster, stepMember, s.dialect.MemberSQL(), o.ClusterLimit)
 	add(o.Replication || o.Lag, stepStatus, s.dialect.StatusSQL(), o.ReplicationLimit)
+	add(s.semiSync, stepSemiSync, replication.SemiSyncSQL, o.QueryLimit)
 	if o.Lag && o.HeartbeatTable != "" {
 		if t, err := replication.ParseTable(o.HeartbeatTable); err == nil { // validated by New
 			add(true, stepHeartbeat, replication.HeartbeatAgeSQL(t), o.HeartbeatLimit)
@@ -288,6 +293,8 @@ func (s *session) read(at int, rows driver.Rows, r *round) (err error) {
 		r.member, err = s.dialect.ReadMember(rows)
 	case stepStatus:
 		r.channels, err = s.status.Read(rows)
+	case stepSemiSync:
+		r.semi, err = replication.ReadSemiSync(rows)
 	case stepHeartbeat:
 		r.age, r.ageKnown, err = replication.ReadAge(rows)
 	case stepCustom:

@@ -139,6 +139,9 @@ func (p *Prober) hungWrite(j *job, end time.Time) (c mpp.CheckResult, ok bool) {
 		p.abandonWrite()
 	default:
 		f = judgeWait(doing, full)
+		if f.kind == mpp.KindSemiSyncWait && p.o.Engine && took < p.o.CommitStuckAfter {
+			f.status = mpp.Critical // the limit for that is another: see commit.go
+		}
 		f.message = waited + ": " + f.message
 	}
 	return f.result(nameWrite, mpp.Reach, took), true

@@ -191,7 +191,9 @@ func TestFullDiskIsFoundByTheWriteAndByNothingElse(t *testing.T) {
 				Each: func(_ int, o *sandbox.Options) { o.Disk = sandbox.SmallDisk(4 << 20) },
 			})
 			s := pool.Servers[0]
-			p := prober(t, writing(pool, s))
+			opt := writing(pool, s)
+			opt.Engine, opt.PrivilegeInterval = true, 0 // what a promotion must know is asked in every poll, and must not hang
+			p := prober(t, opt)
 			inStep(t, p)
 			if err := s.FillDisk(); err != nil {
 				t.Fatal(err)
@@ -209,6 +211,12 @@ func TestFullDiskIsFoundByTheWriteAndByNothingElse(t *testing.T) {
 				expect(t, o, want{check: "connect"})
 				expect(t, o, want{check: "query"})
 				expect(t, o, want{check: "replication"})
+				if o.Server.SemiSync == nil || o.Server.Settings == nil || (o.Server.BinlogState == "") == s.Base().MariaDB {
+					t.Errorf("what a promotion must know got no answer: %s", show(o))
+				}
+				if o.Took > opt.WriteLimit+slack {
+					t.Errorf("a full disk holds up a poll for %s", o.Took)
+				}
 			}
 			if _, busy := sessions(t, s); busy > 1 {
 				t.Errorf("%d sessions of MPP hang", busy)
@@ -243,6 +251,36 @@ func TestCommitThatWaitsForSemiSyncIsAFailure(t *testing.T) {
 	expect(t, o, want{"write", mpp.Fail, mpp.KindSemiSyncWait, "no semi-sync acknowledgement: state \"Waiting for semi-sync ACK from slave\""})
 	exec(t, s, "SET GLOBAL rpl_semi_sync_master_enabled = 0")
 	inStep(t, p)
+}
+
+func TestHeartbeatThatWaitsForSemiSyncFailsNoSoonerThanOtherCommits(t *testing.T) {
+	pool := startPool(t, sandbox.MariaDB1011, 1)
+	s := pool.Servers[0]
+	opt := writing(pool, s)
+	opt.Engine, opt.CommitStuckAfter = true, 3*time.Second
+	p := prober(t, opt)
+	inStep(t, p)
+	exec(t, s, "SET GLOBAL rpl_semi_sync_master_timeout = 3600000", "SET GLOBAL rpl_semi_sync_master_wait_no_slave = 1",
+		"SET GLOBAL rpl_semi_sync_master_enabled = 1")
+	begin := time.Now()
+	hangs := func(o mpp.Observation) bool { f, _ := find(o, "write"); return f.Kind == mpp.KindSemiSyncWait }
+	o := eventually(t, p, asActive(), hangs)
+	for time.Since(begin) < opt.CommitStuckAfter-pollLimit {
+		expect(t, o, want{"write", mpp.Critical, mpp.KindSemiSyncWait, "no semi-sync acknowledgement"})
+		if o.Verdict().Failed != "" {
+			t.Errorf("too soon: %s", show(o))
+		}
+		o = eventually(t, p, asActive(), hangs)
+	}
+	o = eventually(t, p, asActive(), func(o mpp.Observation) bool {
+		return differs(o, want{"write", mpp.Fail, mpp.KindSemiSyncWait, "no semi-sync acknowledgement"}) == ""
+	})
+	if took := time.Since(begin); took < opt.CommitStuckAfter {
+		t.Errorf("failed after %s: %s", took, show(o))
+	}
+	eventually(t, p, asActive(), func(o mpp.Observation) bool {
+		return differs(o, want{"commit", mpp.Fail, mpp.KindSemiSyncWait, "1 session waits"}) == ""
+	})
 }
 
 func TestHangingStatementsDoNotPileUpOnTheServer(t *testing.T) {
