@@ -185,7 +185,10 @@ func checkOptions(p config.Pool, n config.Node) checks.Options {
 	}
 	o.Cluster, o.ClusterExpected, o.ClusterLimit = c.Cluster.Enabled, c.Cluster.Expected, c.Cluster.Timeout
 	o.Identity = c.Identity.Enabled
-	o.Engine = p.Engine != mpp.EngineNone
+	o.Engine, o.CommitStuckAfter = p.Engine != mpp.EngineNone, 0
+	if c.Commit.Enabled {
+		o.CommitStuckAfter = c.Commit.StuckAfter
+	}
 	for _, each := range c.Custom {
 		o.Custom = append(o.Custom, checks.Custom{
 			Name: each.Name, SQL: each.SQL, Expect: each.Expect, Compare: checks.Compare(each.Compare),
