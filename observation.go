@@ -319,6 +319,9 @@ const (
 	LaneNormal Lane = "normal"
 	// LaneConfirm polls every confirm_interval, until a first failure is clear.
 	LaneConfirm Lane = "confirm"
+	// LaneUrgent is LaneConfirm with the shorter limit confirm_timeout a poll: the ACTIVE node of
+	// a pool with an engine says nothing at all.
+	LaneUrgent Lane = "urgent"
 	// LaneSlow polls every slow_interval: the node is dead.
 	LaneSlow Lane = "slow"
 )

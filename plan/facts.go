@@ -33,10 +33,12 @@ type Policy struct {
 	// Addresses says that there is a virtual address to move, Shutdown that there is a program
 	// that turns the old node off.
 	Addresses, Shutdown bool
+	// ShutdownTimeout bounds that program.
+	ShutdownTimeout time.Duration
 	// Events says that EVENTs follow the role, ManageSemiSync that semi-sync settings do.
 	Events, ManageSemiSync bool
-	// Hooks are the phases that have a hook.
-	Hooks map[string]bool
+	// Hooks are the phases that have hooks, with the time that those may take.
+	Hooks map[string]time.Duration
 	// Wait bounds the wait for lag before a switchover, KillAfter that for open transactions.
 	Wait, KillAfter time.Duration
 	// RefuseLongTransactions ends a switchover when a transaction outlasts KillAfter.

@@ -73,7 +73,7 @@ func fence(s *scene) []mpp.Step {
 		steps = append(steps, at(mpp.StepReadOnly), at(mpp.StepEndSessions))
 		if p.Shutdown {
 			off := at(mpp.StepShutdown)
-			off.Limit = 0 // the program's own
+			off.Limit = p.ShutdownTimeout
 			steps = append(steps, off)
 		}
 		if p.BinlogTail && old.Host && old.settings() != nil {

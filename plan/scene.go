@@ -240,11 +240,15 @@ func (s *scene) undoing() bool {
 
 // hook is the step that runs the hooks of a phase; none when there are none.
 func (s *scene) hook(phase string) []mpp.Step {
-	if !s.f.Policy.Hooks[phase] {
+	limit := s.f.Policy.Hooks[phase]
+	if limit <= 0 {
 		return nil
 	}
-	return []mpp.Step{{Kind: mpp.StepHook, Detail: phase}}
+	return []mpp.Step{{Kind: mpp.StepHook, Detail: phase, Limit: limit + hookMargin}}
 }
+
+// hookMargin is what starting and ending the programs may take beyond their own limits.
+const hookMargin = 500 * time.Millisecond
 
 // note adds a line to what is left to do.
 func (s *scene) note(format string, args ...any) {

@@ -41,9 +41,9 @@ func (w *worker[R]) setLane(lane mpp.Lane) {
 	w.lane = lane
 	now := time.Now()
 	switch {
-	case lane == mpp.LaneConfirm && w.began.IsZero():
+	case confirming(lane) && w.began.IsZero():
 		w.ask(now, true)
-	case lane == mpp.LaneConfirm:
+	case confirming(lane):
 		first := w.began.Add(w.job.timing.confirm)
 		if first.Before(now) {
 			first = now

@@ -32,8 +32,10 @@ type Target struct {
 	// SlowInterval are how often in the confirm and the slow lane; 0 means
 	// DefaultConfirmInterval and DefaultSlowInterval.
 	Interval, ConfirmInterval, SlowInterval time.Duration
-	// Timeout bounds a poll; 0 means Interval.
-	Timeout time.Duration
+	// Timeout bounds a poll; 0 means Interval. ConfirmTimeout bounds one in the urgent lane; 0
+	// means Timeout.
+	Timeout        time.Duration
+	ConfirmTimeout time.Duration
 	Prober  Prober
 	// Active says that a node which is new to the poller is ACTIVE; later SetActive says so.
 	Active bool

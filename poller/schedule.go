@@ -20,6 +20,8 @@ const startSpacing = 2 * time.Millisecond
 // timing is when one node is polled.
 type timing struct {
 	interval, confirm, slow, limit time.Duration
+	// urgent is the limit of a poll in the urgent lane.
+	urgent time.Duration
 }
 
 // newTiming fills in the defaults; a poll without a time limit of its own has its interval.
@@ -36,13 +38,25 @@ func newTiming(interval, confirm, slow, limit time.Duration) timing {
 		slow:     positive(slow, DefaultSlowInterval),
 	}
 	t.limit = positive(limit, t.interval)
+	t.urgent = t.limit
 	return t
 }
+
+// limitIn is how long a poll in lane may take.
+func (t timing) limitIn(lane mpp.Lane) time.Duration {
+	if lane == mpp.LaneUrgent {
+		return t.urgent
+	}
+	return t.limit
+}
+
+// confirming reports whether polls in lane follow one another as fast as they may.
+func confirming(lane mpp.Lane) bool { return lane == mpp.LaneConfirm || lane == mpp.LaneUrgent }
 
 // every is how often a node in lane is polled.
 func (t timing) every(lane mpp.Lane) time.Duration {
 	switch lane {
-	case mpp.LaneConfirm:
+	case mpp.LaneConfirm, mpp.LaneUrgent:
 		return t.confirm
 	case mpp.LaneSlow:
 		return t.slow
@@ -74,7 +88,7 @@ func (g grid) after(t time.Time, interval time.Duration) time.Time {
 // interval away: a poll that was asked for in between does not shift the others.
 func (g grid) next(start time.Time, t timing, lane mpp.Lane) time.Time {
 	every := t.every(lane)
-	if lane == mpp.LaneConfirm {
+	if confirming(lane) {
 		return start.Add(every)
 	}
 	return g.after(start.Add(every/2), every)

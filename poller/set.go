@@ -159,9 +159,17 @@ func (p *Poller) nodeJob(t Target) job[mpp.Observation] {
 		},
 		seen:   func(o mpp.Observation) { p.options.Observe(t.Pool, o) },
 		close:  t.Prober.Close,
-		timing: newTiming(t.Interval, t.ConfirmInterval, t.SlowInterval, t.Timeout),
+		timing: t.timing(),
 		node:   true,
 	}
+}
+
+func (t Target) timing() timing {
+	timing := newTiming(t.Interval, t.ConfirmInterval, t.SlowInterval, t.Timeout)
+	if t.ConfirmTimeout > 0 {
+		timing.urgent = t.ConfirmTimeout
+	}
+	return timing
 }
 
 // checkpointJob is a checkpoint's tries.

@@ -142,7 +142,7 @@ func (w *worker[R]) ready() bool {
 	if now.Before(w.due) {
 		return false
 	}
-	if w.asked || w.held || w.lane == mpp.LaneConfirm || !w.heart.slept(w.due, now) {
+	if w.asked || w.held || confirming(w.lane) || !w.heart.slept(w.due, now) {
 		return true
 	}
 	w.held = true
@@ -160,15 +160,15 @@ func (w *worker[R]) signal() {
 
 // work makes one run.
 func (w *worker[R]) work() {
-	j, ask := w.begin()
-	ctx, cancel := context.WithTimeout(w.ctx, j.timing.limit)
+	j, ask, limit := w.begin()
+	ctx, cancel := context.WithTimeout(w.ctx, limit)
 	r := j.run(ctx, ask)
 	cancel()
 	w.end(j, r)
 }
 
 // begin notes that a run starts and plans the next.
-func (w *worker[R]) begin() (job[R], mpp.Ask) {
+func (w *worker[R]) begin() (job[R], mpp.Ask, time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
@@ -179,21 +179,21 @@ func (w *worker[R]) begin() (job[R], mpp.Ask) {
 	} else {
 		w.counters.tries.Add(1)
 	}
-	ask := mpp.Ask{Active: w.active, FreshLogin: w.fresh || w.lane == mpp.LaneConfirm}
+	ask := mpp.Ask{Active: w.active, FreshLogin: w.fresh || confirming(w.lane)}
 	w.serving = append(w.serving, w.waiting...)
 	w.waiting = nil
 	if w.wish {
 		w.wished = now
 	}
 	w.fresh, w.asked, w.held, w.wish = false, false, false, false
-	w.busy, w.began, w.reported, w.limit = true, now, time.Time{}, w.job.timing.limit
+	w.busy, w.began, w.reported, w.limit = true, now, time.Time{}, w.job.timing.limitIn(w.lane)
 	w.plan(w.grid.next(now, w.job.timing, w.lane))
 	if w.guard == nil {
 		w.guard = time.AfterFunc(w.limit+grace, w.overdue)
 	} else {
 		w.guard.Reset(w.limit + grace)
 	}
-	return w.job, ask
+	return w.job, ask, w.limit
 }
 
 // plan sets when the next run is due.
@@ -212,7 +212,7 @@ func (w *worker[R]) end(j job[R], r R) {
 		waiters, w.serving = w.serving, nil
 	}
 	if w.due.Before(now) {
-		if w.asked || w.lane == mpp.LaneConfirm {
+		if w.asked || confirming(w.lane) {
 			w.plan(now)
 		} else {
 			w.plan(w.grid.after(now, j.timing.every(w.lane)))

@@ -416,3 +416,29 @@ func (a *Arbiter) addressSeen(r *mpp.AddressReport) {
 	}
 	n.strays++
 }
+
+// closeLane is how a node is polled while the ACTIVE one is silent: that one with a shorter limit,
+// when nothing at all comes from it.
+func (a *Arbiter) closeLane(n *node) mpp.Lane {
+	if n.mem.State == mpp.Active && silentKind(n.mem.Kind) && !a.machine.Spent(&n.mem) {
+		return mpp.LaneUrgent
+	}
+	return mpp.LaneConfirm
+}
+
+// aliveByReplicas says which replica shows that the silent ACTIVE node lives, "" for none.
+func (a *Arbiter) aliveByReplicas(now time.Time) string {
+	if !a.watchesClosely() {
+		return ""
+	}
+	o := &outage{a: a, now: now, active: a.activeNode(), facts: a.facts(now)}
+	for _, n := range a.nodes {
+		if n == o.active {
+			continue
+		}
+		if t, text := o.witness(n); t == receiving {
+			return text
+		}
+	}
+	return ""
+}

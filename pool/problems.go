@@ -27,6 +27,7 @@ func catalogue() []problemKind {
 		{code: "two-writable", severity: mpp.Critical, ofPool: twoWritable},
 		{code: "active-read-only", severity: mpp.Critical, of: activeReadOnly},
 		{code: "active-failing", severity: mpp.Fail, of: activeFailing},
+		{code: "active-unreachable", severity: mpp.Warn, of: activeUnreachable},
 		{code: "no-checkpoint", severity: mpp.Critical, ofPool: noCheckpoint},
 		{code: "network-trouble", severity: mpp.Warn, ofPool: networkTrouble},
 		{code: "recovery-due", severity: mpp.Warn, of: recoveryDue},
@@ -68,9 +69,9 @@ func cutOff(a *Arbiter, _ time.Time) string {
 	return fmt.Sprintf("this poller is cut off (%s trouble): every answer is DOWN and nothing is decided", a.head.Trouble)
 }
 
-func noWriter(a *Arbiter, _ time.Time) string {
+func noWriter(a *Arbiter, now time.Time) string {
 	for _, n := range a.nodes {
-		if n.mem.State == mpp.Active && n.mem.Status != mpp.Fail {
+		if n.mem.State == mpp.Active && (n.mem.Status != mpp.Fail || a.aliveByReplicas(now) != "") {
 			return ""
 		}
 	}
@@ -131,7 +132,7 @@ func activeReadOnly(_ *Arbiter, _ time.Time, n *node) string {
 }
 
 func activeFailing(a *Arbiter, now time.Time, n *node) string {
-	if n.mem.State != mpp.Active || n.mem.Status != mpp.Fail {
+	if n.mem.State != mpp.Active || n.mem.Status != mpp.Fail || a.aliveByReplicas(now) != "" {
 		return ""
 	}
 	why := "no other node can take over"
@@ -146,6 +147,18 @@ func activeFailing(a *Arbiter, now time.Time, n *node) string {
 		why = "waiting for evidence that this poller is not cut off"
 	}
 	return fmt.Sprintf("%s is lost and stays ACTIVE because %s: %s", n.policy.Address, why, n.mem.Message)
+}
+
+// activeUnreachable is about an ACTIVE node that only this poller cannot reach.
+func activeUnreachable(a *Arbiter, now time.Time, n *node) string {
+	if n.mem.State != mpp.Active || n.mem.Status != mpp.Fail {
+		return ""
+	}
+	alive := a.aliveByReplicas(now)
+	if alive == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s cannot be reached from here (%s), and is alive: %s; nothing is promoted", n.policy.Address, n.mem.Message, alive)
 }
 
 // noCheckpoint warns of what would come: with every checkpoint silent, one node that falls

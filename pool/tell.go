@@ -140,7 +140,7 @@ func (a *Arbiter) laneOf(n *node, writerless bool) mpp.Lane {
 	case a.head.CutOff:
 		return mpp.LaneNormal
 	case a.watchesClosely() && n.mem.State != mpp.Failed:
-		return mpp.LaneConfirm // each word of a replica counts while the ACTIVE node is silent
+		return a.closeLane(n) // each word of a replica counts while the ACTIVE node is silent
 	case n.mem.State == mpp.Failed && n.mem.Failing == mpp.Reach:
 		return mpp.LaneSlow
 	case n.mem.Maintenance.On || (a.head.Maintenance.On && n.mem.State != mpp.Unknown):

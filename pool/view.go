@@ -116,6 +116,8 @@ func (a *Arbiter) evaluate(now time.Time, n *node) (mpp.Evaluation, string) {
 		return mpp.Down, fmt.Sprintf("FAIL (%s): %s", n.mem.Reason, n.mem.Evidence)
 	case n.mem.State == mpp.Unknown:
 		return mpp.Down, "not judged yet"
+	case n.mem.State == mpp.Active && n.mem.Status == mpp.Fail && a.head.Operation == nil && a.aliveByReplicas(now) != "":
+		return mpp.ReadWrite, "ACTIVE; not reachable from here, and alive by its replicas: " + a.aliveByReplicas(now)
 	case n.mem.Status == mpp.Fail:
 		return mpp.Down, fmt.Sprintf("%s with status FAIL: %s", n.mem.State, n.mem.Message)
 	case n.observation != nil && !n.seen:
