@@ -128,18 +128,18 @@ func keepLine(old string, v driver.Value) string {
 			continue
 		}
 		if rest == "" || rest[0] != c {
-			return oneLine(b)
+			return joined(b)
 		}
 		rest = rest[1:]
 	}
 	if rest != "" {
-		return oneLine(b)
+		return joined(b)
 	}
 	return old
 }
 
-// oneLine returns a text without the ends of its lines.
-func oneLine(b []byte) string {
+// joined returns a text without the ends of its lines.
+func joined(b []byte) string {
 	var line strings.Builder
 	line.Grow(len(b))
 	for _, c := range b {
