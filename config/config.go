@@ -92,7 +92,9 @@ type Pool struct {
 	Timeout  time.Duration
 	// ConfirmInterval is the interval after a first failure, SlowInterval that of dead nodes.
 	ConfirmInterval time.Duration
-	SlowInterval    time.Duration
+	// ConfirmTimeout is the limit of a poll of an ACTIVE node of which nothing comes, with an engine.
+	ConfirmTimeout time.Duration
+	SlowInterval   time.Duration
 	// LoginInterval is the time between fresh logins beside the lasting connection.
 	LoginInterval time.Duration
 	// StaleAfter is the age from which data is stale, WhenStale what is answered then.

@@ -12,6 +12,7 @@ const (
 	defaultInterval        = time.Second
 	defaultTimeout         = 800 * time.Millisecond
 	defaultConfirmInterval = 100 * time.Millisecond
+	defaultConfirmTimeout  = 300 * time.Millisecond
 	defaultSlowInterval    = 5 * time.Second
 	defaultStaleAfter      = 5 * time.Second
 	fastInterval           = 250 * time.Millisecond
@@ -117,6 +118,12 @@ func (p *Pool) settle() {
 	}
 	if !p.at.has("confirm_interval") {
 		p.ConfirmInterval = min(most.confirm, interval)
+	}
+	if !p.at.has("confirm_timeout") {
+		p.ConfirmTimeout = p.Timeout
+		if p.Engine != mpp.EngineNone {
+			p.ConfirmTimeout = min(defaultConfirmTimeout, p.Timeout)
+		}
 	}
 	if !p.at.has("slow_interval") {
 		p.SlowInterval = max(defaultSlowInterval, interval)

@@ -135,9 +135,9 @@ type Shutdown struct {
 
 // Switchover says how a planned change of the writer is carried out.
 type Switchover struct {
-	// Wait bounds the preparation, before anything is touched; 0 waits for nothing.
+	// Wait bounds the wait for the target's lag, before the old writer is touched.
 	Wait time.Duration
-	// KillAfter is how long open transactions get; 0 gives them no time.
+	// KillAfter is how long open transactions get.
 	KillAfter time.Duration
 	// LongTransactions says what is done with those that last longer.
 	LongTransactions LongTransactions

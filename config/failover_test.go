@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"mpp"
 )
 
 // sshKey is a new private key in a file of OpenSSH's form.
@@ -214,7 +216,7 @@ func TestFailoverSettingsComeFromDefaultsPoolAndNode(t *testing.T) {
 		"promoter:hidden-one", "repl:hidden-one", "promoter:other", "repl:",
 		"promoter:hidden-one", program,
 		program,
-		[]HookPhase{AfterFailover},
+		[]string{mpp.HookAfterFailover},
 		0,
 		"eth0", "bond0", -3,
 		SSH{Host: "a", User: "root", Port: 22, KeyFile: key, KnownHosts: hosts, Timeout: time.Second},
@@ -281,8 +283,9 @@ func TestDiffSaysWhatChangesForAnEngineAndNothingNeedsARestart(t *testing.T) {
 }
 
 func TestEveryPhaseOfHooksIsKnownAndDescribed(t *testing.T) {
-	want := []HookPhase{
-		BeforeFailover, BeforePromote, AfterPromote, AfterFailover, BeforeSwitchover, AfterSwitchover, RolledBack, BeforeRejoin, AfterRejoin,
+	want := []string{
+		mpp.HookBeforeFailover, mpp.HookBeforePromote, mpp.HookAfterPromote, mpp.HookAfterFailover, mpp.HookBeforeSwitchover,
+		mpp.HookAfterSwitchover, mpp.HookRolledBack, mpp.HookBeforeRejoin, mpp.HookAfterRejoin,
 	}
 	got := phases()
 	slices.Sort(got)

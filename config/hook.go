@@ -1,13 +1,18 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"mpp"
+)
 
 // Hook is a program that is run when an operation reaches a phase.
 type Hook struct {
 	Name    string
 	Program string
-	// Phases is never empty after Load, and holds none twice.
-	Phases []HookPhase
+	// Phases are mpp.HookBeforeFailover and its like; there is one at least after Load, and none
+	// twice.
+	Phases []string
 	// Timeout is the limit of one run.
 	Timeout time.Duration
 	// OnError says what a failure means for the operation.
@@ -17,31 +22,6 @@ type Hook struct {
 	pos Origin
 }
 
-// HookPhase is a point of an operation at which hooks are run.
-type HookPhase string
-
-// The phases of hooks.
-const (
-	// BeforeFailover: a failover is about to start; nothing has been touched.
-	BeforeFailover HookPhase = "before-failover"
-	// BeforePromote: the old writer is fenced and the new one complete; it is opened next.
-	BeforePromote HookPhase = "before-promote"
-	// AfterPromote: the new writer takes writes and has the address.
-	AfterPromote HookPhase = "after-promote"
-	// AfterFailover: a failover has ended, however it did.
-	AfterFailover HookPhase = "after-failover"
-	// BeforeSwitchover: all was checked; nothing has been touched.
-	BeforeSwitchover HookPhase = "before-switchover"
-	// AfterSwitchover: a switchover has ended, however it did.
-	AfterSwitchover HookPhase = "after-switchover"
-	// RolledBack: a switchover was undone, and the old writer takes writes again.
-	RolledBack HookPhase = "rolled-back"
-	// BeforeRejoin: a node is about to be made a replica again.
-	BeforeRejoin HookPhase = "before-rejoin"
-	// AfterRejoin: a node is a replica again, or could not be made one.
-	AfterRejoin HookPhase = "after-rejoin"
-)
-
 // OnError says what a hook's failure means.
 type OnError string
 
@@ -49,27 +29,35 @@ type OnError string
 const (
 	// OnErrorContinue: it is reported, and the operation goes on.
 	OnErrorContinue OnError = "continue"
-	// OnErrorAbort: the operation ends, as for any other step that fails.
+	// OnErrorAbort: the operation ends before it goes further: a switchover is undone, a failover
+	// or rejoin stops. Only the phases whose names begin with before- can be aborted.
 	OnErrorAbort OnError = "abort"
 )
 
 // phaseDoc is a phase with its line in the reference.
-type phaseDoc struct {
-	phase HookPhase
-	doc   string
-}
+type phaseDoc struct{ phase, doc string }
 
-// hookPhases are all phases in the order in which they come.
+// hookPhases are all phases, each operation's in the order in which they come.
 func hookPhases() []phaseDoc {
 	return []phaseDoc{
-		{BeforeFailover, "A failover is about to start; nothing has been touched."},
-		{BeforeSwitchover, "All was checked for a switchover; nothing has been touched."},
-		{BeforePromote, "The old writer is fenced and the new one complete; it is opened next."},
-		{AfterPromote, "The new writer takes writes and has the address."},
-		{AfterFailover, "A failover has ended, however it did."},
-		{AfterSwitchover, "A switchover has ended, however it did."},
-		{RolledBack, "A switchover was undone, and the old writer takes writes again."},
-		{BeforeRejoin, "A node is about to be made a replica again."},
-		{AfterRejoin, "A node is a replica again, or could not be made one."},
+		{mpp.HookBeforeFailover, "A failover starts; nothing has been touched."},
+		{mpp.HookBeforeSwitchover, "All was checked for a switchover; the old writer has not been touched."},
+		{mpp.HookBeforePromote, "In both: the old writer is fenced and the new one complete; it is opened next."},
+		{mpp.HookAfterPromote, "In both: the new writer takes writes and the address has moved."},
+		{mpp.HookAfterFailover, "A failover has completed."},
+		{mpp.HookAfterSwitchover, "A switchover has completed."},
+		{mpp.HookRolledBack, "A switchover was undone."},
+		{mpp.HookBeforeRejoin, "A node is fenced; next it is compared and made a replica again."},
+		{mpp.HookAfterRejoin, "The node is a replica again."},
 	}
+}
+
+// phases are the words for phases.
+func phases() []string {
+	list := hookPhases()
+	all := make([]string, len(list))
+	for i, one := range list {
+		all[i] = one.phase
+	}
+	return all
 }

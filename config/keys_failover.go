@@ -57,7 +57,7 @@ func policyRows() []row[Failover] {
 		},
 		{
 			path: "fence",
-			doc:  "`required`: no promotion unless the old node is known to be fenced. `best_effort` fences what it can reach within `fence_timeout`.",
+			doc:  "`required`: no promotion unless the old node is known to be fenced: turned off by the `shutdown` program, read-only, or without the virtual address. `best_effort` fences what it can reach within `fence_timeout`.",
 			bind: func(f *Failover) value { return wordOf(&f.Fence, FenceBestEffort, FenceRequired) },
 		},
 		{
@@ -139,13 +139,13 @@ func switchoverRows() []row[Switchover] {
 	return []row[Switchover]{
 		{
 			path: "wait",
-			doc:  "How long lag and long transactions are waited for, before anything is touched. With `\"0s\"` nothing is waited for.",
-			bind: func(s *Switchover) value { return duration{p: &s.Wait, off: true} },
+			doc:  "How long the target's lag is waited for, before the old writer is touched.",
+			bind: func(s *Switchover) value { return duration{p: &s.Wait, least: minWait} },
 		},
 		{
 			path: "kill_after",
-			doc:  "How long open transactions get to end. With `\"0s\"` they get no time.",
-			bind: func(s *Switchover) value { return duration{p: &s.KillAfter, off: true} },
+			doc:  "How long open transactions get to end.",
+			bind: func(s *Switchover) value { return duration{p: &s.KillAfter, least: minWait} },
 		},
 		{
 			path: "long_transactions",
@@ -172,5 +172,8 @@ func switchoverRows() []row[Switchover] {
 	}
 }
 
-// minLag is the least useful limit of lag, which servers count in seconds.
-const minLag = 100 * time.Millisecond
+// The least times of a switchover: shorter ones would end before the servers are asked.
+const (
+	minWait = 100 * time.Millisecond
+	minLag  = 100 * time.Millisecond
+)

@@ -76,6 +76,11 @@ func timeRows() []row[Pool] {
 			bind: func(p *Pool) value { return duration{p: &p.ConfirmInterval} },
 		},
 		{
+			path: "confirm_timeout", usually: "`\"300ms\"` with an engine, or `timeout` if that is shorter; without one, `timeout`",
+			doc:  "Limit of a poll of the ACTIVE node while nothing at all comes from it, in a pool with an engine; not longer than `timeout`.",
+			bind: func(p *Pool) value { return duration{p: &p.ConfirmTimeout} },
+		},
+		{
 			path: "slow_interval", usually: "`\"5s\"`, or `interval` if that is longer",
 			doc:  "Time between two polls of a node that is dead; not shorter than `interval`.",
 			bind: func(p *Pool) value { return duration{p: &p.SlowInterval} },

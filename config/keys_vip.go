@@ -118,7 +118,7 @@ func hookRows() []row[Hook] {
 		{
 			path: "phases", example: `["before-failover", "after-failover"]`,
 			doc:  "When it is run.",
-			bind: func(h *Hook) value { return words[HookPhase]{&h.Phases, phases()} },
+			bind: func(h *Hook) value { return words{&h.Phases, phases()} },
 		},
 		{
 			path: "timeout", doc: "Limit of one run.",
@@ -126,17 +126,8 @@ func hookRows() []row[Hook] {
 		},
 		{
 			path: "on_error",
-			doc:  "What its failure means: `continue` goes on, `abort` ends the operation as for any other step that fails.",
+			doc:  "What its failure means. `continue`: it is reported, no more. `abort`, in the phases that begin with `before-`: a switchover is undone, a failover or rejoin stops.",
 			bind: func(h *Hook) value { return wordOf(&h.OnError, OnErrorContinue, OnErrorAbort) },
 		},
 	}
-}
-
-// phases are the words for phases.
-func phases() []HookPhase {
-	var all []HookPhase
-	for _, one := range hookPhases() {
-		all = append(all, one.phase)
-	}
-	return all
 }

@@ -240,6 +240,10 @@ func (p *Pool) judgeTimes(s scope) {
 		s.clash("confirm_interval", "interval", faultf(fmt.Sprintf("make confirm_interval at most %q, or the interval longer", interval),
 			"the confirm_interval of %s is longer than the interval of %s", durationText(p.ConfirmInterval), interval))
 	}
+	if s.fine("timeout", "confirm_timeout") && p.ConfirmTimeout > p.Timeout {
+		s.clash("confirm_timeout", "timeout", faultf(fmt.Sprintf("make confirm_timeout at most %q, or the timeout longer", durationText(p.Timeout)),
+			"the confirm_timeout of %s is longer than the timeout of %s", durationText(p.ConfirmTimeout), durationText(p.Timeout)))
+	}
 	if s.fine("interval", "slow_interval") && p.SlowInterval < p.Interval {
 		s.clash("slow_interval", "interval", faultf(fmt.Sprintf("make slow_interval at least %q, or the interval shorter", interval),
 			"the slow_interval of %s is shorter than the interval of %s", durationText(p.SlowInterval), interval))

@@ -49,8 +49,10 @@ func (p *Pool) judgeUnused(s scope) {
 			s.warn(path, `it has no effect with engine = "none", nor has anything else in `+table, hint)
 		}
 	}
-	if path := "checks.commit.enabled"; p.Checks.Commit.Enabled && s.nearness(path) == 2 {
-		s.warn(path, `it has no effect with engine = "none"`, hint)
+	for _, path := range []string{"confirm_timeout", "checks.commit.enabled"} {
+		if s.nearness(path) == 2 && (path == "confirm_timeout" || p.Checks.Commit.Enabled) {
+			s.warn(path, `it has no effect with engine = "none"`, hint)
+		}
 	}
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
@@ -123,12 +125,9 @@ func (p *Pool) judgeFence(s scope) {
 	if stop.Program == "" && s.nearness("failover.shutdown.timeout") == 2 && s.fine("failover.shutdown.program") {
 		s.warn("failover.shutdown.timeout", "it is not used: there is no program", "write program = ... beside it, or take it out")
 	}
-	if p.Failover.Fence != FenceRequired || stop.Program != "" || !s.fine("failover.fence", "failover.shutdown.program") {
-		return
-	}
-	if far := p.unreached(); len(far) > 0 {
-		s.fault("failover.fence", faultf("write a program in [pool.failover.shutdown], or key_file and known_hosts in [pool.ssh]",
-			"fence = %q needs a way to fence a node whose server does not answer, and node %s has none: its failover would never start", FenceRequired, far[0].Address))
+	if p.Failover.Fence == FenceRequired && stop.Program == "" && p.VIP.Kind == VIPNone && s.fine("failover.fence", "failover.shutdown.program", "vip.kind") {
+		s.fault("failover.fence", faultf("write a program in [pool.failover.shutdown], or give the pool an address in [pool.vip]",
+			"fence = %q needs a way to fence a node whose server does not answer, and there is none: no such node would be replaced", FenceRequired))
 	}
 }
 

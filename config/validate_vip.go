@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"mpp"
 )
@@ -178,6 +180,10 @@ func (p *Pool) judgeHooks(s scope, rows []row[Hook]) {
 		}
 		if inner.fine("phases") && len(h.Phases) == 0 {
 			inner.fault("phases", faultf("write phases = [...] with some of "+wordOf(nil, phases()...).list(), "nothing says when it is run"))
+		}
+		early := func(phase string) bool { return strings.HasPrefix(phase, "before-") }
+		if h.OnError == OnErrorAbort && inner.fine("phases", "on_error") && !slices.ContainsFunc(h.Phases, early) {
+			inner.warn("on_error", "it has no effect: in these phases there is nothing left to abort", `write on_error = "continue"`)
 		}
 		if before, twice := names[h.Name]; twice && h.Name != "" && inner.fine("name") {
 			inner.fault("name", faultf("give each hook a name of its own", "hook %q is already there in %s", h.Name, before))

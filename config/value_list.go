@@ -27,24 +27,21 @@ func quotedList[T any](list []T, text func(T) string) string {
 }
 
 // words is a list of words, each one of a few.
-type words[T ~string] struct {
-	p    *[]T
-	from []T
+type words struct {
+	p    *[]string
+	from []string
 }
 
-func (w words[T]) set(raw any) *fault {
+func (w words) set(raw any) *fault {
 	list, f := texts(raw, "write a list of "+wordOf(nil, w.from...).list())
 	if f != nil {
 		return f
 	}
-	*w.p = nil
-	for _, one := range list {
-		*w.p = append(*w.p, T(one))
-	}
+	*w.p = list
 	return nil
 }
 
-func (w words[T]) check() *fault {
+func (w words) check() *fault {
 	for i, one := range *w.p {
 		if f := wordOf(&one, w.from...).check(); f != nil {
 			return f
@@ -56,11 +53,11 @@ func (w words[T]) check() *fault {
 	return nil
 }
 
-func (w words[T]) toml() string {
-	return quotedList(*w.p, func(one T) string { return string(one) })
+func (w words) toml() string {
+	return quotedList(*w.p, func(one string) string { return one })
 }
-func (w words[T]) kind() string    { return "list of words" }
-func (w words[T]) allowed() string { return wordOf(nil, w.from...).allowed() }
+func (w words) kind() string    { return "list of words" }
+func (w words) allowed() string { return wordOf(nil, w.from...).allowed() }
 
 // loss is a number of transactions, or "any".
 type loss struct {
