@@ -91,6 +91,12 @@ func (s *Server) FreeDisk() error {
 	return nil
 }
 
+// DiskFull tells whether FillDisk has filled the small disk.
+func (s *Server) DiskFull() bool {
+	_, err := os.Stat(filepath.Join(s.dir, diskDir, ballastFile))
+	return err == nil
+}
+
 // disk returns the mount point of the small disk. To fill a folder that is not
 // one would fill the machine.
 func (s *Server) disk() (string, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
@@ -154,22 +153,6 @@ func enslave(nl *netlink.Handle, port, bridge string) error {
 	return nl.LinkSetMaster(link, br)
 }
 
-// IsCut tells whether the host's cable is out.
-func (h *Host) IsCut() (bool, error) {
-	cut := false
-	err := h.lab.sw.with(func(nl *netlink.Handle) error {
-		port, err := nl.LinkByName(h.Name)
-		if err == nil {
-			cut = port.Attrs().MasterIndex == 0
-		}
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("look at the link of %s: %w", h.Name, err)
-	}
-	return cut, nil
-}
-
 // filterTable makes the rule that drops frames by the pair of ports that they pass. To
 // make it again changes nothing.
 const filterTable = `add table bridge mpp
@@ -225,21 +208,56 @@ func (l *Lab) nft(ctx context.Context, script string) (string, error) {
 
 // CutsFrom returns the hosts that CutFrom has cut this one from.
 func (h *Host) CutsFrom(ctx context.Context) ([]*Host, error) {
-	if _, err := exec.LookPath("nft"); err != nil {
-		return nil, nil // then none was cut
-	}
-	out, err := h.lab.nft(ctx, filterTable+"list set bridge mpp cut\n")
+	set, err := h.lab.cutPairs(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look at the links of %s: %w", h.Name, err)
 	}
+	return h.cutsIn(set), nil
+}
+
+// cutPairs is the set of pairs that are cut, as nft prints it.
+func (l *Lab) cutPairs(ctx context.Context) (string, error) {
+	if _, err := exec.LookPath("nft"); err != nil {
+		return "", nil // then none was cut
+	}
+	return l.nft(ctx, filterTable+"list set bridge mpp cut\n")
+}
+
+func (h *Host) cutsIn(set string) []*Host {
 	var all []*Host
 	for _, other := range h.lab.Hosts {
-		pair := fmt.Sprintf("%q . %q", h.Name, other.Name)
-		if other != h && strings.Contains(out, pair) && !slices.Contains(all, other) {
+		if other != h && strings.Contains(set, fmt.Sprintf("%q . %q", h.Name, other.Name)) {
 			all = append(all, other)
 		}
 	}
-	return all, nil
+	return all
+}
+
+// Link is how the host's cable is: LinkUp, LinkCut, or LinkSlow with the words for it.
+func (h *Host) Link() (state, slow string, err error) {
+	err = h.lab.sw.with(func(nl *netlink.Handle) error {
+		port, err := nl.LinkByName(h.Name)
+		if err != nil {
+			return err
+		}
+		br, err := nl.LinkByName(bridgeName)
+		if err != nil {
+			return err
+		}
+		state = LinkCut
+		if port.Attrs().MasterIndex == br.Attrs().Index {
+			state = LinkUp
+		} else if _, err := nl.LinkByName(relayOuter(h.Name)); err == nil { // else its program is gone
+			if inner, err := nl.LinkByName(relayBridge(h.Name)); err == nil {
+				state, slow = LinkSlow, inner.Attrs().Alias
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", "", fmt.Errorf("look at the link of %s: %w", h.Name, err)
+	}
+	return state, slow, nil
 }
 
 // Slow is what happens to what a host sends.
@@ -248,4 +266,9 @@ type Slow struct {
 	Delay time.Duration
 	// Loss is the share of frames that are lost, 0 to 1.
 	Loss float64
+}
+
+// String says it in words.
+func (s Slow) String() string {
+	return fmt.Sprintf("%s late, %g %% of it lost", s.Delay, s.Loss*100)
 }

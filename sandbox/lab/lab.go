@@ -185,10 +185,20 @@ func (o Options) begin(ctx context.Context) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	l, err := o.claim(ctx, dir, owner)
+	if err != nil {
+		_ = os.Remove(dir) // fails if it is another lab's
+	}
+	return l, err
+}
+
+// claim plans the lab and makes the folder its own.
+func (o Options) claim(ctx context.Context, dir string, owner process.ID) (*Lab, error) {
 	rec := record{
 		ID: labID(dir), Owner: owner, Detached: o.Detached, Pools: o.Pools,
 		Hosts: planHosts(o.Pools, o.Nodes, o.Clients), VIP6: o.IPv6,
 	}
+	var err error
 	if rec.Subnet, err = chooseSubnet(rec.ID); err != nil {
 		return nil, err
 	}

@@ -51,17 +51,16 @@ func (h *Host) SlowDown(s Slow) error {
 	h.lab.mu.Lock()
 	h.lab.relays[h.Name] = r
 	h.lab.mu.Unlock()
-	h.lab.logf("%s: what it sends is %s late, %.0f %% of it lost", h.Name, s.Delay, s.Loss*100)
+	h.lab.logf("%s: what it sends is %s", h.Name, s)
 	return nil
 }
 
-// Relay is SlowDown for a program that does nothing else: it calls ready once the link is
-// slow, and returns when Heal has ended it, or ctx.
-func (h *Host) Relay(ctx context.Context, s Slow, ready func()) error {
+// Relay is SlowDown for a program that does nothing else: it returns when Heal has ended
+// it, or ctx.
+func (h *Host) Relay(ctx context.Context, s Slow) error {
 	if err := h.SlowDown(s); err != nil {
 		return err
 	}
-	ready()
 	r := h.lab.takeRelay(h.Name)
 	ended := make(chan struct{})
 	go func() { r.wait.Wait(); close(ended) }()
@@ -85,6 +84,9 @@ func (h *Host) startRelay(s Slow) (*relay, error) {
 	err = h.lab.sw.with(func(nl *netlink.Handle) error {
 		br := &netlink.Bridge{LinkAttrs: attrs(relayBridge(h.Name))}
 		if err := nl.LinkAdd(br); err != nil {
+			return err
+		}
+		if err := nl.LinkSetAlias(br, s.String()); err != nil { // for Status, in whatever program
 			return err
 		}
 		for _, each := range []struct{ port, bridge string }{
@@ -219,15 +221,4 @@ func (h *Host) endRelay() error {
 		}
 		return nil
 	}))
-}
-
-// IsSlow tells whether the host's link passes a relay.
-func (h *Host) IsSlow() (bool, error) {
-	slow := false
-	err := h.lab.sw.with(func(nl *netlink.Handle) error {
-		_, err := nl.LinkByName(relayBridge(h.Name))
-		slow = err == nil
-		return nil
-	})
-	return slow, err
 }
