@@ -27,6 +27,12 @@ type Client interface {
 	Stream(ctx context.Context, q client.EventQuery, each func(mpp.Event) error) error
 	// Do has a command carried out; a refusal is a Result, not an error.
 	Do(ctx context.Context, pool string, c mpp.Command) (mpp.Result, error)
+	// Operations returns what a pool does and did, newest first, limit of them; 0 means all.
+	Operations(ctx context.Context, pool string, limit int) ([]mpp.Operation, error)
+	// Operation returns one of a pool's; the error wraps client.ErrNotFound when there is none.
+	Operation(ctx context.Context, pool string, id uint64) (*mpp.Operation, error)
+	// Doctor has everything tried that a failover of the pool will need.
+	Doctor(ctx context.Context, pool string) (*mpp.Diagnosis, error)
 	// Check polls a node at once, with every check.
 	Check(ctx context.Context, node string) (*mpp.Observation, error)
 	// Record returns what the daemon kept since then, for replay; the caller closes it.

@@ -17,8 +17,8 @@ type order struct {
 	json    bool
 }
 
-// do has an order carried out and tells what came of it. A refusal is exit code 4.
-func (e *env) do(ctx context.Context, o order) error {
+// hand gives an order to the daemon. A refusal is a result.
+func (e *env) hand(ctx context.Context, o order) (mpp.Result, error) {
 	o.command.By = e.user()
 	result, err := asked(ctx, e, func(ctx context.Context, c Client) (mpp.Result, error) {
 		return c.Do(ctx, o.pool, o.command)
@@ -26,13 +26,19 @@ func (e *env) do(ctx context.Context, o order) error {
 	if errors.Is(err, context.DeadlineExceeded) || (err != nil && ctx.Err() != nil) {
 		f := *e.judge(err)
 		f.hint = "whether it was carried out is not known: look at mpp status and mpp events"
-		return &f
-	}
-	if err != nil {
-		return err
+		return mpp.Result{}, &f
 	}
 	if result.Changes == nil {
 		result.Changes = []string{}
+	}
+	return result, err
+}
+
+// do has an order carried out and tells what came of it. A refusal is exit code 4.
+func (e *env) do(ctx context.Context, o order) error {
+	result, err := e.hand(ctx, o)
+	if err != nil {
+		return err
 	}
 	if o.json {
 		err = e.printJSON(result)
@@ -42,7 +48,12 @@ func (e *env) do(ctx context.Context, o order) error {
 	if err != nil || result.Done {
 		return err
 	}
-	return &failure{code: ExitRefused, text: "refused: " + result.Refused, hint: wayOut(o, result.Refused)}
+	return refusal(o, result)
+}
+
+// refusal is the end of an order that was refused.
+func refusal(o order, r mpp.Result) error {
+	return &failure{code: ExitRefused, text: "refused: " + r.Refused, hint: wayOut(o, r.Refused)}
 }
 
 func resultText(r mpp.Result) string {

@@ -52,8 +52,12 @@ func (s *statusCommand) drawPool(t *table, r reading, p *mpp.PoolView) {
 	if p.Maintenance.InForce(r.now) {
 		message.text += "; " + s.maintenanceText(p.Maintenance)
 	}
+	if withEngine(p) {
+		s.engineWords(r, p, &message)
+	}
 	t.add(cell{text: "POOL", style: bold}, cell{text: p.Name, style: bold}, cell{}, cell{},
 		statusCell(p.Status), cell{text: string(p.Logic)}, message)
+	s.drawOperations(t, r, p)
 	for i := range p.Nodes {
 		s.drawNode(t, r, p, &p.Nodes[i])
 	}

@@ -16,7 +16,8 @@ func newExplain(e *env) *cobra.Command {
 		Short: "say why a pool is as it is, and what would happen next",
 		Long: `explain says of each node why it is in its state, what its last poll said and what
 would change it, and plays through what would happen if the ACTIVE node died now: with the
-very rules that would decide then.`,
+very rules that would decide then. Of a pool with an engine it shows the gates of an
+automatic failover, too, as mpp readiness does.`,
 		Example: `  mpp explain shop
   mpp explain shop --json | jq -r '.if_active_died[]'`,
 		Args:              exactly("pool"),
@@ -43,10 +44,10 @@ func (e *env) explain(ctx context.Context, name string, asJSON bool) error {
 	if asJSON {
 		return e.printJSON(x)
 	}
-	return e.print(e.drawExplanation(x))
+	return e.print(e.drawExplanation(f.pool, x))
 }
 
-func (e *env) drawExplanation(x *mpp.Explanation) string {
+func (e *env) drawExplanation(pool *mpp.PoolView, x *mpp.Explanation) string {
 	p := e.page(true)
 	var b strings.Builder
 	p.paint(&b, bold, clean(x.Summary))
@@ -65,6 +66,10 @@ func (e *env) drawExplanation(x *mpp.Explanation) string {
 		for _, line := range x.IfActiveDied {
 			b.WriteString("  " + clean(line) + "\n")
 		}
+	}
+	if x.Readiness != nil {
+		b.WriteByte('\n')
+		e.drawing(&mpp.View{Pools: []mpp.PoolView{*pool}}, true).readinessBody(&b, x.Readiness)
 	}
 	findings := make([]finding, 0, len(x.Problems))
 	for _, problem := range x.Problems {

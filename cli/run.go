@@ -48,6 +48,7 @@ it what to do. Start with: mpp status`,
   mpp status --watch            the same, again every second
   mpp explain shop              why pool shop is as it is, and what would happen next
   mpp check db2                 every check of one node, now
+  mpp switchover shop           give the role to another node, planned
   mpp recover db2               take a FAIL node back into service
   mpp maintenance on db2 --for 2h --reason "new disk"
   mpp events --follow           what happens, as it happens`,
@@ -89,17 +90,18 @@ const (
 )
 
 func looking(e *env) []*cobra.Command {
-	return []*cobra.Command{newStatus(e), newNodes(e), newEvents(e), newExplain(e), newCheck(e), newReplay(e)}
+	return []*cobra.Command{newStatus(e), newNodes(e), newEvents(e), newExplain(e), newCheck(e), newReplay(e), newReadiness(e), newFailovers(e), newDoctor(e)}
 }
 
 func acting(e *env) []*cobra.Command {
 	return []*cobra.Command{
 		newRecover(e), newActivatePrimary(e), newPromote(e), newDemote(e), newMaintenance(e), newReload(e),
+		newSwitchover(e), newFailover(e), newRejoin(e),
 	}
 }
 
 func others(e *env) []*cobra.Command {
-	return []*cobra.Command{newConfig(e), newVersion(e), newCompletion(e), newMan(e), newDemo(e)}
+	return []*cobra.Command{newConfig(e), newVersion(e), newCompletion(e), newMan(e), newDemo(e), newLab(e)}
 }
 
 func (e *env) checkFlags() error {

@@ -10,8 +10,9 @@ const exitCodesText = `Exit codes of mpp:
 
     0    done, or all is well
     1    the answer is that something is not well: status found a problem of WARN or worse,
-         check a FAIL, config check a mistake, replay --verify a difference, or replay had
-         nothing to play or to compare
+         check or doctor a FAIL, readiness a pool that is not ready, config check a mistake,
+         replay --verify a difference, or replay had nothing to play or to compare; a
+         switchover, failover or rejoin was begun and not completed
     2    the command line is wrong: an unknown command, flag, pool or node, or a name that
          fits several nodes; nothing was done
     3    mppd was not reached, gave no answer in time, or did not let you in; whether a

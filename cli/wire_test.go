@@ -62,6 +62,11 @@ func (s source) Record(ctx context.Context, from time.Time, w io.Writer) error {
 // served serves a world on a unix socket and TCP, as mppd would.
 func served(t *testing.T, w *world) (socket string, tcp net.Addr, news chan mpp.Event) {
 	t.Helper()
+	return servedBy(t, w, w.client())
+}
+
+func servedBy(t *testing.T, w *world, c *fake) (socket string, tcp net.Addr, news chan mpp.Event) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "mpp") // short, for the limit of socket paths
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +74,7 @@ func served(t *testing.T, w *world) (socket string, tcp net.Addr, news chan mpp.
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket, news = filepath.Join(dir, "s"), make(chan mpp.Event, 4)
 	server, err := api.New(api.Options{
-		Source: source{fake: w.client(), w: w, news: news}, Socket: socket, Listen: "127.0.0.1:0", Token: "letmein-letmein-letmein",
+		Source: source{fake: c, w: w, news: news}, Socket: socket, Listen: "127.0.0.1:0", Token: "letmein-letmein-letmein",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +120,26 @@ func TestRealClientAnswersAsTheFakeOneDoes(t *testing.T) {
 	}
 	if got := over.run("mpp maintenance on --pool shop --for 2h --reason 'new disk'"); !strings.Contains(got, "maintenance of pool shop until") {
 		t.Error(got)
+	}
+}
+
+func TestRealClientTellsOperationsAsTheFakeOneDoes(t *testing.T) {
+	for world, lines := range map[string][]string{
+		"engine":      {"mpp readiness", "mpp readiness shop", "mpp explain shop", "mpp failovers", "mpp failovers show 3", "mpp failovers show 99", "mpp doctor shop", "mpp status shop"},
+		"two-engines": {"mpp failovers", "mpp failovers show 3", "mpp readiness --json"},
+		"switchover":  {"mpp switchover shop --dry-run", "mpp switchover shop --to db2"},
+		"rolled-back": {"mpp switchover shop"},
+		"refusing":    {"mpp switchover shop", "mpp failovers ack 3"},
+	} {
+		for _, line := range lines {
+			e := engineWorlds()[world]()
+			socket, _, _ := servedBy(t, e.world, e.client())
+			over, fakes := realStage(t, map[string]string{"MPP_SOCKET": socket}), newStage(t)
+			fakes.direct("world " + world)
+			if diff := cmp.Diff(fakes.run(line), over.run(line)); diff != "" {
+				t.Errorf("%s: %s: -fake +real\n%s", world, line, diff)
+			}
+		}
 	}
 }
 
@@ -256,14 +281,26 @@ func TestWhatIsNotMppdIsNotTakenForADaemonThatRefuses(t *testing.T) {
 	}
 }
 
-func (s source) Operations(string, int) ([]mpp.Operation, error) { return nil, nil }
+func (s source) Operations(pool string, limit int) ([]mpp.Operation, error) {
+	return s.fake.Operations(context.Background(), pool, limit)
+}
 
-func (s source) Operation(string, uint64) (mpp.Operation, bool) { return mpp.Operation{}, false }
+func (s source) Operation(pool string, id uint64) (mpp.Operation, bool) {
+	o, err := s.fake.Operation(context.Background(), pool, id)
+	if err != nil {
+		return mpp.Operation{}, false
+	}
+	return *o, true
+}
 
 func (s source) Readiness(string) (mpp.Readiness, bool) { return mpp.Readiness{}, false }
 
-func (s source) Statements(mpp.Operation) [][]string { return nil }
+// Statements are those of the fake's own plan.
+func (s source) Statements(mpp.Operation) [][]string {
+	return rehearsed(switchedOver(moment())).Statements
+}
 
-func (s source) Doctor(context.Context, string) (mpp.Diagnosis, error) {
-	return mpp.Diagnosis{}, errors.New("nobody is there to try anything")
+func (s source) Doctor(ctx context.Context, pool string) (mpp.Diagnosis, error) {
+	d, err := s.fake.Doctor(ctx, pool)
+	return *d, err
 }

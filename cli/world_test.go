@@ -29,6 +29,10 @@ type fake struct {
 	do      func(pool string, c mpp.Command) (mpp.Result, error)
 	check   func(node string) (*mpp.Observation, error)
 	reload  func() error
+
+	operations func(pool string, limit int) ([]mpp.Operation, error)
+	operation  func(pool string, id uint64) (*mpp.Operation, error)
+	doctor     func(pool string) (*mpp.Diagnosis, error)
 }
 
 func (f *fake) View(context.Context) (*mpp.View, error) {
@@ -64,6 +68,24 @@ func (f *fake) Record(_ context.Context, from time.Time) (io.ReadCloser, error) 
 		}
 	}
 	return io.NopCloser(&b), nil
+}
+
+func (f *fake) Operations(_ context.Context, pool string, limit int) ([]mpp.Operation, error) {
+	if f.operations == nil {
+		return nil, nil
+	}
+	return f.operations(pool, limit)
+}
+
+func (f *fake) Operation(_ context.Context, pool string, id uint64) (*mpp.Operation, error) {
+	if f.operation == nil {
+		return nil, client.ErrNotFound
+	}
+	return f.operation(pool, id)
+}
+
+func (f *fake) Doctor(_ context.Context, pool string) (*mpp.Diagnosis, error) {
+	return f.doctor(pool)
 }
 
 func (f *fake) Reload(context.Context) error { return f.reload() }
@@ -391,6 +413,10 @@ func dialler(t *testing.T, name string) func(Target) (Client, error) {
 		"hostile": hostile, "edited": edited, "starting": starting, "empty": func() *world { return &world{now: moment()} },
 	}
 	if make, known := worlds[name]; known {
+		c := make().client()
+		return func(Target) (Client, error) { return c, nil }
+	}
+	if make, known := engineWorlds()[name]; known {
 		c := make().client()
 		return func(Target) (Client, error) { return c, nil }
 	}
