@@ -94,7 +94,7 @@ const (
 	// StepPosition reads the Position.
 	StepPosition StepKind = "position"
 	// StepBinlogEnd asks the node's host over ssh for the name and size of its last binary log:
-	// Position.OwnLog and OwnPos.
+	// Position.OwnLog and OwnPos. Step.Log is the server's log_bin_basename.
 	StepBinlogEnd StepKind = "binlog-end"
 	// StepDrain lets the applier execute everything that the replica has received.
 	StepDrain StepKind = "drain"
@@ -104,7 +104,8 @@ const (
 	// Step.GTID, and stops its receiver then.
 	StepCopyFrom StepKind = "copy-from"
 	// StepBinlogTail reads over ssh, on the host of Step.Peer, what its binary log has from
-	// Step.Log at Step.LogPos on, and executes on the node what it does not have.
+	// Step.Log at Step.LogPos on, and executes on the node what it does not have. Step.Detail is
+	// the Peer's log_bin_basename.
 	StepBinlogTail StepKind = "binlog-tail"
 	// StepPromote ends replication on the node, for good, and opens it for writes.
 	StepPromote StepKind = "promote"

@@ -23,6 +23,7 @@ const (
 	phaseRepoint  = "repoint"
 	phaseAfter    = "after"
 	phaseGiveUp   = "give-up"
+	phaseGaveUp   = "gave-up"
 )
 
 // receiverLimit bounds how long a replica may take to stop its receiver: one that hangs must not
@@ -43,7 +44,8 @@ func failoverScript() []phase {
 		{phaseAddress, address, func(*scene) next { return goOn(phaseRepoint) }},
 		{phaseRepoint, repoint, func(*scene) next { return goOn(phaseAfter) }},
 		{phaseAfter, func(s *scene) []mpp.Step { return s.hook(mpp.HookAfterFailover) }, afterFailover},
-		{phaseGiveUp, giveUp, afterGiveUp},
+		{phaseGiveUp, giveUp, func(*scene) next { return goOn(phaseGaveUp) }},
+		{phaseGaveUp, func(s *scene) []mpp.Step { return s.hook(mpp.HookAfterFailover) }, afterGiveUp},
 	}
 }
 
@@ -77,7 +79,9 @@ func fence(s *scene) []mpp.Step {
 			steps = append(steps, off)
 		}
 		if p.BinlogTail && old.Host && old.settings() != nil {
-			steps = append(steps, at(mpp.StepBinlogEnd))
+			end := at(mpp.StepBinlogEnd)
+			end.Log = old.settings().LogBase
+			steps = append(steps, end)
 		}
 	}
 	for _, n := range s.others(s.op.Old) {
@@ -233,7 +237,7 @@ func tail(s *scene) []mpp.Step {
 		return nil
 	}
 	return []mpp.Step{{
-		Kind: mpp.StepBinlogTail, Node: s.op.New, Peer: s.op.Old, Log: log, LogPos: pos,
+		Kind: mpp.StepBinlogTail, Node: s.op.New, Peer: s.op.Old, Log: log, LogPos: pos, Detail: s.f.node(s.op.Old).settings().LogBase,
 		Limit: s.f.Policy.ApplyTimeout, Optional: true,
 	}}
 }

@@ -93,6 +93,14 @@ func (a *Arbiter) nodeWarnings(o *outage, n *node) []string {
 	if r := n.address; a.policy.Failover.Addresses && r != nil && !r.Known {
 		list = append(list, fmt.Sprintf("the host of %s cannot be asked for the virtual address: %s", address, r.Message))
 	}
+	if n.spoke == nil {
+		return list
+	}
+	for _, risk := range n.spoke.Risks(n == o.active, n.policy.NoPromote) {
+		if risk.Severity >= mpp.Warn {
+			list = append(list, address+": "+risk.Text)
+		}
+	}
 	return list
 }
 
