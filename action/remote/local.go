@@ -1,0 +1,133 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Local is this host itself.
+type Local struct {
+	sudo    bool
+	timeout time.Duration
+}
+
+// NewLocal returns this host. With sudo, commands run through sudo -n. The timeout bounds calls
+// whose context has no deadline; 0 is 1 s.
+func NewLocal(sudo bool, timeout time.Duration) *Local {
+	return &Local{sudo: sudo, timeout: orDefault(timeout)}
+}
+
+// Sudo reports whether commands run through sudo.
+func (h *Local) Sudo() bool { return h.sudo }
+
+// String names the host.
+func (h *Local) String() string { return "this host" }
+
+// Close does nothing: there is no connection.
+func (h *Local) Close() error { return nil }
+
+// Warm does nothing: there is no connection.
+func (h *Local) Warm(context.Context) error { return nil }
+
+// Run implements Host.
+func (h *Local) Run(ctx context.Context, command string) (Output, error) {
+	ctx, cancel := bounded(ctx, h.timeout)
+	defer cancel()
+	var stdout bytes.Buffer
+	out, err := h.run(ctx, command, nil, &limited{w: &stdout, left: maxOutput})
+	out.Stdout = stdout.String()
+	return out, err
+}
+
+// Stream implements Host.
+func (h *Local) Stream(ctx context.Context, command string, w io.Writer) (Output, error) {
+	return h.run(ctx, command, nil, w)
+}
+
+// Feed implements Host.
+func (h *Local) Feed(ctx context.Context, command string, r io.Reader, w io.Writer) (Output, error) {
+	return h.run(ctx, command, r, w)
+}
+
+func (h *Local) run(ctx context.Context, command string, in io.Reader, w io.Writer) (Output, error) {
+	argv := []string{"/bin/sh", "-c", command}
+	if h.sudo {
+		argv = append([]string{"sudo", "-n"}, argv...)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var stderr tail
+	stdout := newSink(w)
+	stdout.onFail = cancel
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+path, "LC_ALL=C")
+	cmd.Dir = "/"
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, stdout, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	// What got away from its process group may hold the pipes; it is not waited for.
+	cmd.WaitDelay = 100 * time.Millisecond
+	err := cmd.Run()
+	out := Output{Stderr: stderr.String()}
+	if err := stdout.close(); err != nil {
+		return out, &Error{Kind: Setup, Host: h.String(), Text: "take the command's output: " + err.Error(), Err: err}
+	}
+	if ctx.Err() != nil {
+		return out, &Error{Kind: Deadline, Host: h.String(), Text: "the command did not end in time and was killed", Err: ctx.Err()}
+	}
+	return h.judge(out, err)
+}
+
+// judge tells a command that failed from one that could not be run.
+func (h *Local) judge(out Output, err error) (Output, error) {
+	var exit *exec.ExitError
+	switch {
+	case err == nil || errors.Is(err, exec.ErrWaitDelay):
+		return out, nil
+	case errors.As(err, &exit):
+		out.Exit = exit.ExitCode()
+		if s, ok := exit.Sys().(syscall.WaitStatus); ok && s.Signaled() {
+			out.Exit = 128 + int(s.Signal())
+		}
+		if last := out.LastLine(); h.sudo && out.Exit == 1 && strings.HasPrefix(last, "sudo: ") {
+			return out, &Error{Kind: Sudo, Host: h.String(), Text: sudoText(last), Err: err}
+		}
+		return out, nil
+	case h.sudo && errors.Is(err, exec.ErrNotFound):
+		return out, &Error{Kind: Sudo, Host: h.String(), Text: sudoText("sudo is not installed"), Err: err}
+	default:
+		return out, &Error{Kind: Setup, Host: h.String(), Text: fmt.Sprintf("run command: %v", err), Err: err}
+	}
+}
+
+// Check implements Host.
+func (h *Local) Check(ctx context.Context) []string {
+	return checkRoot(ctx, h, "mppd does not run as root: sudo = true would do it")
+}
+
+func sudoText(said string) string {
+	return "sudo refused: " + said + " (needed in sudoers: NOPASSWD for /bin/sh)"
+}
+
+// bounded gives a context without a deadline one.
+func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
+func orDefault(timeout time.Duration) time.Duration {
+	if timeout <= 0 {
+		return time.Second
+	}
+	return timeout
+}
