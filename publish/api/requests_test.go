@@ -157,7 +157,7 @@ func TestTheNumberOfStreamsIsBounded(t *testing.T) {
 }
 
 func FuzzCommandBody(f *testing.F) {
-	for _, seed := range []string{`{"verb":"recover","node":"10.0.0.3"}`, `{"verb":"maintenance","maintenance":{"on":true,"until":"2026-01-01T00:00:00Z"}}`, `{`, `[]`, "\x00"} {
+	for _, seed := range []string{`{"verb":"recover","node":"10.0.0.3"}`, `{"verb":"maintenance","maintenance":{"on":true,"until":"2026-01-01T00:00:00Z"}}`, `{"verb":"switchover","node":"10.0.0.2","options":{"wait_ns":1,"dry_run":true}}`, `{`, `[]`, "\x00"} {
 		f.Add([]byte(seed))
 	}
 	s := newServer(f, &publishtest.Source{DoFunc: func(_ context.Context, pool string, c mpp.Command) (mpp.Result, error) {
