@@ -25,7 +25,7 @@ func wellSource() *publishtest.Source {
 		},
 		ReadinessFunc: func(pool string) (mpp.Readiness, bool) { return publishtest.Readiness(now), pool == "db3" },
 		OperationsFunc: func(string, int) ([]mpp.Operation, error) {
-			return []mpp.Operation{publishtest.Failover(now), {ID: 2, Kind: mpp.OpRejoin}}, nil
+			return []mpp.Operation{publishtest.Failover(now), {ID: 2, Kind: mpp.OpRejoin, Ended: now}}, nil
 		},
 		OperationFunc: func(_ string, id uint64) (mpp.Operation, bool) {
 			return publishtest.Failover(now), id == 3

@@ -48,17 +48,11 @@ func (s *Server) getOperations(w http.ResponseWriter, r *http.Request) error {
 			return failf(http.StatusBadRequest, "0 means all that are kept", "limit is no number of operations: %q", clip(text))
 		}
 	}
-	ended, err := s.o.Source.Operations(p.Name, limit)
+	told, err := s.o.Source.Operations(p.Name, limit)
 	if err != nil {
 		return err
 	}
-	list := OperationList{Operations: []mpp.Operation{}}
-	for _, o := range underWay(p) {
-		list.Operations = append(list.Operations, filledOperation(*o))
-	}
-	for _, o := range ended {
-		list.Operations = append(list.Operations, filledOperation(o))
-	}
+	list := OperationList{Operations: each(p, told)}
 	if limit > 0 && len(list.Operations) > limit {
 		list.Operations = list.Operations[:limit]
 	}
@@ -66,7 +60,35 @@ func (s *Server) getOperations(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// underWay lists a pool's operations that have not ended, newest first.
+// each lists operations once each: those under way, then those that have ended, newest first. One
+// that the view still shows as under way, and that is told to have ended, has ended.
+func each(p *mpp.PoolView, told []mpp.Operation) []mpp.Operation {
+	byID := map[uint64]mpp.Operation{}
+	for _, o := range underWay(p) {
+		byID[o.ID] = *o
+	}
+	for _, o := range told {
+		if known, there := byID[o.ID]; !there || known.Ended.IsZero() {
+			byID[o.ID] = o
+		}
+	}
+	list := make([]mpp.Operation, 0, len(byID))
+	for _, o := range byID {
+		list = append(list, filledOperation(o))
+	}
+	slices.SortFunc(list, func(a, b mpp.Operation) int {
+		if a.Ended.IsZero() != b.Ended.IsZero() {
+			if a.Ended.IsZero() {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.ID, a.ID)
+	})
+	return list
+}
+
+// underWay lists a pool's operations that have not ended.
 func underWay(p *mpp.PoolView) []*mpp.Operation {
 	var list []*mpp.Operation
 	for _, o := range append(slices.Clone(p.Repairs), p.Operation) {
@@ -74,7 +96,6 @@ func underWay(p *mpp.PoolView) []*mpp.Operation {
 			list = append(list, o)
 		}
 	}
-	slices.SortFunc(list, func(a, b *mpp.Operation) int { return cmp.Compare(b.ID, a.ID) })
 	return list
 }
 

@@ -54,6 +54,14 @@ func TestOperationThatHasEndedIsNotShownAsUnderWayByAnOldView(t *testing.T) {
 	if len(list.Operations) != 2 || list.Operations[1].ID != 4 {
 		t.Errorf("it is listed twice: %+v", list.Operations)
 	}
+	late := ended
+	late.Ended, late.Outcome = time.Time{}, ""
+	view.Pools[2].Operation = &late
+	src.OperationsFunc = func(string, int) ([]mpp.Operation, error) { return []mpp.Operation{late, ended}, nil }
+	list = answered[OperationList](t, asked{method: "GET", url: "/v1/pools/db3/operations", src: src})
+	if len(list.Operations) != 2 || list.Operations[1].Outcome != mpp.Completed {
+		t.Errorf("with an old view: %+v", list.Operations)
+	}
 }
 
 func TestDryRunHasAListOfStatementsForEachStep(t *testing.T) {

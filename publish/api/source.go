@@ -28,7 +28,8 @@ type Source interface {
 	// Record writes what is kept since from as JSON lines; a zero from means all.
 	Record(ctx context.Context, from time.Time, w io.Writer) error
 	// Operations returns operations of a pool that have ended, newest first, those of runs before
-	// as far as their reports are kept: limit of them, or all when limit is 0.
+	// as far as their reports are kept: limit of them, or all when limit is 0. Those under way may
+	// be among them.
 	Operations(pool string, limit int) ([]mpp.Operation, error)
 	// Operation returns one operation of a pool by its number, ended or under way; false when
 	// there is none, or its report is no longer kept.
