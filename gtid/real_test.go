@@ -2,7 +2,8 @@ package gtid_test
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -32,8 +33,12 @@ func run(t *testing.T, s *sandbox.Server, statements ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Variables of the session must not come back to the pool of connections.
-	defer conn.Raw(func(any) error { return sql.ErrConnDone }) //nolint:errcheck // it is what ends the connection
+	defer func() {
+		// A session whose variables were set must not come back to the pool of connections.
+		if err := conn.Raw(func(any) error { return driver.ErrBadConn }); !errors.Is(err, driver.ErrBadConn) {
+			t.Error(err)
+		}
+	}()
 	for _, statement := range statements {
 		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
 			t.Fatalf("%s: %s: %v", s.Name(), statement, err)
