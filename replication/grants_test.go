@@ -25,6 +25,8 @@ func TestMissingPrivilegesAreNamed(t *testing.T) {
 	watch := replication.Functions{Monitor: true}
 	write := replication.Functions{ReadHeartbeat: true, WriteHeartbeat: true, CreateHeartbeat: true, Heartbeat: heartbeat(t)}
 	failover := replication.Functions{Failover: true}
+	events, tail := replication.Functions{Events: true}, replication.Functions{BinlogTail: true}
+	clone, lock := replication.Functions{Clone: true}, replication.Functions{LockAccounts: true}
 	const hash = " IDENTIFIED BY PASSWORD '*3DCF8D1A6A1B5C1E0B1D'"
 	for _, c := range []struct {
 		name    string
@@ -57,9 +59,19 @@ func TestMissingPrivilegesAreNamed(t *testing.T) {
 			"GRANT RELOAD, PROCESS ON *.* TO m", "GRANT CONNECTION_ADMIN,REPLICATION_SLAVE_ADMIN,SYSTEM_VARIABLES_ADMIN ON *.* TO m",
 		}, ""},
 		{"one dynamic privilege short", mysql, failover, []string{
-			"GRANT RELOAD ON *.* TO m", "GRANT CONNECTION_ADMIN,REPLICATION_SLAVE_ADMIN ON *.* TO m",
+			"GRANT RELOAD, PROCESS ON *.* TO m", "GRANT CONNECTION_ADMIN,REPLICATION_SLAVE_ADMIN ON *.* TO m",
 		}, "SYSTEM_VARIABLES_ADMIN ON *.*"},
-		{"MariaDB failover with SUPER", maria10, failover, []string{"GRANT SUPER, RELOAD ON *.* TO m"}, "READ_ONLY ADMIN ON *.*"},
+		{"MariaDB failover with SUPER", maria10, failover, []string{"GRANT SUPER, RELOAD, PROCESS ON *.* TO m"}, "READ_ONLY ADMIN ON *.*"},
+		{"nothing but sessions of one's own", mysql, failover, []string{"GRANT SUPER, RELOAD ON *.* TO m"}, "PROCESS ON *.*"},
+		{"MariaDB's events", maria11, events, []string{"GRANT EVENT, SET USER ON *.* TO m"}, "SUPER ON *.*"},
+		{"MariaDB's events with SUPER", maria10, events, []string{"GRANT EVENT, SUPER ON *.* TO m"}, ""},
+		{"MySQL's events", mysql, events, []string{"GRANT EVENT ON *.* TO m"}, "SET_USER_ID ON *.*"},
+		{"events of one schema", mysql, events, []string{"GRANT EVENT ON `app`.* TO m", "GRANT SET_USER_ID ON *.* TO m"}, "EVENT ON *.*"},
+		{"a binary log's tail", maria11, tail, []string{"GRANT SUPER ON *.* TO m"}, "BINLOG REPLAY ON *.*"},
+		{"MySQL's binary log's tail", mysql, tail, []string{"GRANT BINLOG_ADMIN ON *.* TO m"}, ""},
+		{"a copy", mysql, clone, []string{"GRANT BACKUP_ADMIN ON *.* TO m"}, "CLONE_ADMIN ON *.*"},
+		{"MariaDB's copy", maria11, clone, []string{"GRANT REPLICATION CLIENT ON *.* TO m"}, ""},
+		{"locking", maria11, lock, []string{"GRANT ALL PRIVILEGES ON `app`.* TO m"}, "CREATE USER ON *.*"},
 		{"a routine", mysql, watch, []string{"GRANT EXECUTE ON PROCEDURE `a`.`b` TO m"}, "REPLICATION CLIENT ON *.*"},
 		{"odd names", mysql, write, []string{"GRANT ALL PRIVILEGES ON `mpp`.* TO ` TO `@`% ON *.*`", "GRANT REPLICATION CLIENT ON `a ON ``b`.* TO m"}, ""},
 	} {
@@ -72,6 +84,32 @@ func TestMissingPrivilegesAreNamed(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestHintsAreOfWhatMostServersDoNotNeed(t *testing.T) {
+	mysql8, mysql5, maria := probe(t, mysql80()), probe(t, mysql57()), probe(t, mariadb12())
+	for _, c := range []struct {
+		dialect *replication.Dialect
+		use     replication.Functions
+		want    string
+	}{
+		{mysql8, replication.Functions{Monitor: true}, ""},
+		{mysql8, replication.Functions{Failover: true}, "SYSTEM_USER ON *.*"},
+		{mysql8, replication.Functions{Failover: true, Events: true, BinlogTail: true}, "SYSTEM_USER ON *.*, ALL PRIVILEGES ON *.*"},
+		{mysql5, replication.Functions{Failover: true}, ""},
+		{maria, replication.Functions{Failover: true, BinlogTail: true}, "ALL PRIVILEGES ON *.*"},
+	} {
+		var hints []string
+		for _, n := range replication.ParseGrants([]string{"GRANT RELOAD ON *.* TO m"}).Missing(c.dialect.Hints(c.use)) {
+			hints = append(hints, n.String())
+		}
+		if diff := cmp.Diff(c.want, strings.Join(hints, ", ")); diff != "" {
+			t.Errorf("%+v: %s", c.use, diff)
+		}
+		if left := replication.ParseGrants([]string{"GRANT ALL PRIVILEGES ON *.* TO m", "GRANT SYSTEM_USER ON *.* TO m"}).Missing(c.dialect.Hints(c.use)); len(left) > 0 {
+			t.Errorf("%+v: %v", c.use, left)
+		}
 	}
 }
 

@@ -37,9 +37,14 @@ type Functions struct {
 	ReadHeartbeat, WriteHeartbeat, CreateHeartbeat bool
 	// Heartbeat is the table, needed when one of the three is set.
 	Heartbeat Table
-	// Failover is what a promotion takes: stop and re-point replicas, set read_only, end
+	// Failover is what a promotion takes: stop and re-point replicas, set read_only, see and end
 	// sessions.
 	Failover bool
+	// What follows goes beyond that, and needs Failover's privileges, too. Events starts and stops
+	// the event scheduler and enables EVENTs of other accounts; BinlogTail executes what was read
+	// from another server's binary log; LockAccounts locks accounts; Clone replaces a server's data
+	// by a copy of another's, of which it is either.
+	Events, BinlogTail, LockAccounts, Clone bool
 }
 
 // Need is one privilege that a function needs.
@@ -83,10 +88,34 @@ func (d *Dialect) Needs(f Functions) []Need {
 	table(f.ReadHeartbeat, "reading the heartbeat", "SELECT")
 	table(f.WriteHeartbeat, "writing the heartbeat", "INSERT", "UPDATE")
 	table(f.CreateHeartbeat, "creating the heartbeat table", "CREATE")
-	if f.Failover {
-		for _, any := range d.failoverPrivileges() {
-			list = append(list, Need{For: "failover", AnyOf: any})
+	for _, part := range []struct {
+		want bool
+		what string
+		list [][]string
+	}{
+		{f.Failover, "failover", d.failoverPrivileges()},
+		{f.Events, "moving events", d.eventPrivileges()},
+		{f.BinlogTail, "executing a binary log's tail", d.tailPrivileges()},
+		{f.LockAccounts, "locking accounts", [][]string{{"CREATE USER"}}},
+		{f.Clone, "cloning", d.clonePrivileges()},
+	} {
+		for _, any := range part.list {
+			if part.want {
+				list = append(list, Need{For: part.what, AnyOf: any})
+			}
 		}
+	}
+	return list
+}
+
+// Hints lists privileges without which the functions work on most servers, and fall short on some.
+func (d *Dialect) Hints(f Functions) []Need {
+	var list []Need
+	if d.Flavour == MySQL && d.major >= 8 && (f.Failover || f.Events) {
+		list = append(list, Need{For: "the sessions and events of accounts that have SYSTEM_USER, such as root's", AnyOf: []string{"SYSTEM_USER"}})
+	}
+	if f.BinlogTail {
+		list = append(list, Need{For: "executing statements, such as DDL, of a binary log's tail", AnyOf: []string{all}})
 	}
 	return list
 }
@@ -108,29 +137,63 @@ func (d *Dialect) monitorPrivileges() []string {
 }
 
 // failoverPrivileges are the least that a switchover takes, each with what else is enough.
+// PROCESS is among them because without it the sessions of others are not seen, and no error says so.
 func (d *Dialect) failoverPrivileges() [][]string {
 	if d.Flavour == MariaDB {
-		list := [][]string{
-			{"REPLICATION SLAVE ADMIN"},
-			{"REPLICATION MASTER ADMIN"},
-			{"READ_ONLY ADMIN"},
-			{"BINLOG ADMIN"},
-			{"CONNECTION ADMIN"},
-		}
-		for i, one := range list {
-			// From 10.11 on SUPER does not cover read_only, from 11 on none of it.
-			if d.major == 10 && (d.minor < 11 || one[0] != "READ_ONLY ADMIN") {
-				list[i] = append(one, "SUPER")
-			}
-		}
-		return append(list, []string{"RELOAD"})
+		return append(d.orSuper("REPLICATION SLAVE ADMIN", "REPLICATION MASTER ADMIN", "READ_ONLY ADMIN", "BINLOG ADMIN", "CONNECTION ADMIN"),
+			[]string{"RELOAD"}, []string{"PROCESS"})
 	}
 	return [][]string{
 		{"REPLICATION_SLAVE_ADMIN", "SUPER"},
 		{"SYSTEM_VARIABLES_ADMIN", "SUPER"},
 		{"CONNECTION_ADMIN", "SUPER"},
 		{"RELOAD"},
+		{"PROCESS"},
 	}
+}
+
+// orSuper are MariaDB's privileges that SUPER once stood for: from 10.11 on it does not cover
+// read_only, from 11 on none of them.
+func (d *Dialect) orSuper(privileges ...string) [][]string {
+	var list [][]string
+	for _, p := range privileges {
+		one := []string{p}
+		if d.major == 10 && (d.minor < 11 || p != "READ_ONLY ADMIN") {
+			one = append(one, "SUPER")
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// eventPrivileges let EVENTs be seen and enabled though another account defined them.
+func (d *Dialect) eventPrivileges() [][]string {
+	if d.Flavour == MariaDB {
+		// The event scheduler is one of the few things that SUPER alone still allows.
+		return append([][]string{{"EVENT"}, {"SUPER"}}, d.orSuper("SET USER")...)
+	}
+	definer := []string{"SET_ANY_DEFINER", "SET_USER_ID", "SUPER"} // from 8.2, in 8.0, in 5.7
+	if d.major == 8 && d.minor < 2 {
+		definer = []string{"SET_USER_ID", "SET_ANY_DEFINER", "SUPER"}
+	}
+	return [][]string{{"EVENT"}, definer}
+}
+
+// tailPrivileges let BINLOG statements be executed.
+func (d *Dialect) tailPrivileges() [][]string {
+	if d.Flavour == MariaDB {
+		return d.orSuper("BINLOG REPLAY")
+	}
+	return [][]string{{"REPLICATION_APPLIER", "BINLOG_ADMIN", "SUPER"}}
+}
+
+// clonePrivileges are those of both ends. MariaDB's are for mariadb-backup, which uses RELOAD and
+// PROCESS besides.
+func (d *Dialect) clonePrivileges() [][]string {
+	if d.Flavour == MariaDB {
+		return d.orSuper("BINLOG MONITOR")
+	}
+	return [][]string{{"CLONE_ADMIN"}, {"BACKUP_ADMIN"}}
 }
 
 // Missing returns the needs that the grants do not cover.
