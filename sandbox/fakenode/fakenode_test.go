@@ -130,6 +130,7 @@ func TestAnswersWhatItWasGiven(t *testing.T) {
 		"SELECT @@global.server_id, @@global.read_only": {{"1 0"}},
 		"SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_id', 'read_only', 'no_such')": {{"server_id 1", "read_only OFF"}},
 		"SHOW GLOBAL STATUS LIKE 'Uptime'":                                                   {{"Uptime 86400"}},
+		"SHOW GLOBAL VARIABLES LIKE 'gtid_b%'":                                               {{"gtid_binlog_pos 0-1-4711", "gtid_binlog_state 0-1-4711"}},
 	} {
 		got, err := results(db, text)
 		if err != nil {
@@ -290,7 +291,7 @@ func TestChecksFindEveryProfileWell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := start(t, fakenode.Options{Profile: c.profile(source), User: "mpp", Password: "secret"})
 			o := checks.Default()
-			o.Address, o.User, o.Password = n.Address(), "mpp", "secret"
+			o.Address, o.User, o.Password, o.Engine = n.Address(), "mpp", "secret", true
 			p, err := checks.New(o)
 			if err != nil {
 				t.Fatal(err)
@@ -308,8 +309,8 @@ func TestChecksFindEveryProfileWell(t *testing.T) {
 				if len(found.Channels) != 1 || found.Channels[0].SourcePort != 3306 || found.Lag != 3*time.Second {
 					t.Errorf("channels %+v, lag %s", found.Channels, found.Lag)
 				}
-				if found.Server.Flavour != c.flavour || found.Server.ID != 1 {
-					t.Errorf("server %+v", found.Server)
+				if s := found.Server; s.Flavour != c.flavour || s.ID != 1 || s.SemiSync == nil || s.Settings == nil || !s.Settings.GTID {
+					t.Errorf("server %+v", s)
 				}
 			}
 			if n.Logins() > 2 {

@@ -64,10 +64,17 @@ func MariaDB1011(s *Source) Profile {
 			"version": version, "version_comment": "fake", "server_id": 1,
 			"read_only": "OFF", "innodb_read_only": "OFF", "gtid_current_pos": "0-1-4711", "gtid_binlog_pos": "0-1-4711",
 			"gtid_slave_pos": "", "max_statement_time": "0.000000", "wsrep_on": "OFF", "wsrep_sync_wait": 0,
+			"gtid_binlog_state": "0-1-4711", "gtid_strict_mode": "ON", "slave_parallel_threads": 0,
+			"rpl_semi_sync_master_enabled": "OFF", "rpl_semi_sync_master_timeout": 10000,
+			"rpl_semi_sync_master_wait_point": "AFTER_COMMIT", "rpl_semi_sync_slave_enabled": "OFF",
 		},
-		Status:  map[string]any{"uptime": 86400},
+		Status: map[string]any{
+			"uptime": 86400, "rpl_semi_sync_master_status": "OFF", "rpl_semi_sync_master_clients": 0,
+			"rpl_semi_sync_master_wait_sessions": 0, "rpl_semi_sync_master_yes_tx": 0, "rpl_semi_sync_slave_status": "OFF",
+		},
 		Answers: common("GRANT BINLOG MONITOR, SLAVE MONITOR, PROCESS ON *.* TO `mpp`@`%`"),
 	}
+	maps.Copy(p.Variables, settings())
 	all := replica(mariadbAllColumns(), "Slave", "Master", s)
 	one := replica(mariadbColumns(), "Slave", "Master", s)
 	return p.With(Answer{"SHOW ALL SLAVES STATUS", all}, Answer{"SHOW SLAVE STATUS", one}, Answer{"SHOW REPLICA STATUS", one})
@@ -91,17 +98,28 @@ func MySQL97(s *Source) Profile {
 	return mysql("9.7.4-2").With(Answer{"SHOW REPLICA STATUS", replica(mysqlColumns("Replica", "Source"), "Replica", "Source", s)})
 }
 
+// settings are variables that all products have.
+func settings() map[string]any {
+	return map[string]any{
+		"log_bin": "ON", "log_slave_updates": "ON", "binlog_format": "ROW", "log_bin_basename": "/var/lib/mysql/binlog",
+		"sync_binlog": 1, "innodb_flush_log_at_trx_commit": 1, "relay_log_recovery": "ON", "event_scheduler": "OFF", "report_host": "",
+	}
+}
+
 func mysql(version string) Profile {
-	return Profile{
+	p := Profile{
 		Greeting: version,
 		Variables: map[string]any{
 			"version": version, "version_comment": "fake", "server_id": 1,
 			"server_uuid": "00000000-0000-0000-0000-000000000001",
 			"read_only":   "OFF", "super_read_only": "OFF", "offline_mode": "OFF", "innodb_read_only": "OFF",
 			"gtid_executed": "00000000-0000-0000-0000-000000000001:1-4711", "max_execution_time": 0,
+			"gtid_mode": "ON", "enforce_gtid_consistency": "ON", "slave_parallel_workers": 4,
 		},
 		Status: map[string]any{"uptime": 86400},
 		Answers: append(common("GRANT REPLICATION CLIENT, PROCESS ON *.* TO `mpp`@`%`"),
 			Answer{"SELECT COUNT(*) FROM performance_schema.error_log", Result{Columns: []string{"n"}, Rows: [][]any{{0}}}}),
 	}
+	maps.Copy(p.Variables, settings())
+	return p
 }

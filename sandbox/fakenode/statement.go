@@ -2,6 +2,8 @@ package fakenode
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -119,11 +121,21 @@ func asSelected(v any) any {
 }
 
 // show answers SHOW ... LIKE 'name' and SHOW ... WHERE Variable_name IN ('name', ...): each
-// name in quotes is one row, if there is such a variable. All values are text, as in SHOW.
+// name in quotes is one row, if there is such a variable; one that ends with % is all that start
+// so, by name. All values are text, as in SHOW.
 func show(values map[string]any, sql string) Result {
 	r := Result{Columns: []string{"Variable_name", "Value"}}
 	for i, name := range strings.Split(sql, "'") {
-		if v, known := values[strings.ToLower(name)]; i%2 == 1 && known {
+		if i%2 == 0 {
+			continue
+		}
+		if start, pattern := strings.CutSuffix(strings.ToLower(name), "%"); pattern {
+			for _, name := range slices.Sorted(maps.Keys(values)) {
+				if strings.HasPrefix(name, start) {
+					r.Rows = append(r.Rows, []any{name, fmt.Sprint(values[name])})
+				}
+			}
+		} else if v, known := values[start]; known {
 			r.Rows = append(r.Rows, []any{name, fmt.Sprint(v)})
 		}
 	}
