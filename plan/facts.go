@@ -62,8 +62,10 @@ type Node struct {
 	Barred string
 	// Errant are transactions that only this node has, "" for none known.
 	Errant string
-	// Reachable says that its last poll got an answer.
+	// Reachable says that its last poll got an answer; LostAt is when its present row of polls
+	// without one began, zero while it answers.
 	Reachable bool
+	LostAt    time.Time
 	// Observation is the last poll that brought the server's own words, nil for none. For a
 	// dead node that is the last one before its death.
 	Observation *mpp.Observation
@@ -126,9 +128,12 @@ func (n *Node) lag() time.Duration {
 	return n.Observation.Lag
 }
 
+// mariadb is the flavour whose positions do not tell who wrote what: its gtid_binlog_state does.
+const mariadb = "mariadb"
+
 // whole is everything that a server at p has, executed or received.
 func whole(flavour string, p mpp.Position) (gtid.Set, error) {
-	executed, err := gtid.Parse(flavour, p.Executed)
+	done, err := executed(flavour, p)
 	if err != nil {
 		return gtid.Set{}, err
 	}
@@ -136,5 +141,30 @@ func whole(flavour string, p mpp.Position) (gtid.Set, error) {
 	if err != nil {
 		return gtid.Set{}, err
 	}
-	return executed.Union(received), nil
+	return done.Union(received), nil
+}
+
+// executed is everything that a server at p has executed. MariaDB's gtid_current_pos leaves out
+// what its binary log has under another server id than its present one.
+func executed(flavour string, p mpp.Position) (gtid.Set, error) {
+	done, err := gtid.Parse(flavour, p.Executed)
+	if err != nil || flavour != mariadb {
+		return done, err
+	}
+	state, err := gtid.ParseState(p.BinlogState)
+	if err != nil {
+		return gtid.Set{}, err
+	}
+	return done.Union(state.Position()), nil
+}
+
+// ends is where a node that takes the writes ends, as its replicas can wait for it.
+func (s *scene) ends(node string) string {
+	p := s.position(node)
+	if s.f.node(node).flavour() == mariadb {
+		if state, err := gtid.ParseState(p.BinlogState); err == nil && !state.IsEmpty() {
+			return state.Position().String()
+		}
+	}
+	return p.Executed
 }

@@ -41,7 +41,7 @@ func failoverScript() []phase {
 		{phaseReady, func(s *scene) []mpp.Step { return s.hook(mpp.HookBeforePromote) }, afterHooks(phasePromote, phaseGiveUp)},
 		{phasePromote, promote, afterPromote},
 		{phaseRefence, refence, func(*scene) next { return goOn(phaseChoose) }},
-		{phaseAddress, address, func(*scene) next { return goOn(phaseRepoint) }},
+		{phaseAddress, address, opened(phaseRepoint)},
 		{phaseRepoint, repoint, func(*scene) next { return goOn(phaseAfter) }},
 		{phaseAfter, func(s *scene) []mpp.Step { return s.hook(mpp.HookAfterFailover) }, afterFailover},
 		{phaseGiveUp, giveUp, func(*scene) next { return goOn(phaseGaveUp) }},
@@ -264,8 +264,15 @@ func afterPromote(s *scene) next {
 	if !s.done(mpp.StepPromote, s.op.New) {
 		return goOn(phaseRefence)
 	}
-	s.op.Opened = s.now
 	return goOn(phaseAddress)
+}
+
+// opened notes that clients are served again: the new node is open and has the address.
+func opened(follow string) func(*scene) next {
+	return func(s *scene) next {
+		s.op.Opened = s.now
+		return goOn(follow)
+	}
 }
 
 // refence closes a candidate whose promotion failed: it may have been opened all the same.

@@ -99,7 +99,7 @@ func Promise(f *Facts, old string) string {
 // can be asked.
 func KnownLoss(f *Facts, old string, has gtid.Set) gtid.Set {
 	n := f.node(old)
-	known, err := gtid.Parse(n.flavour(), n.position().Executed)
+	known, err := executed(n.flavour(), n.position())
 	if err != nil {
 		return gtid.Set{}
 	}
@@ -150,7 +150,7 @@ func (s *scene) proof() string {
 func KnownMissing(f *Facts, old string) (gtid.Set, error) {
 	_, all := rank(f, old, nil, nil)
 	n := f.node(old)
-	known, err := gtid.Parse(n.flavour(), n.position().Executed)
+	known, err := executed(n.flavour(), n.position())
 	if err != nil {
 		return gtid.Set{}, fmt.Errorf("read the position of %s: %w", old, err)
 	}

@@ -202,9 +202,6 @@ func afterSave(s *scene) next {
 	return end(mpp.Stopped, "%s is kept out: it has transactions that %s does not have: %s", s.op.Old, s.op.New, s.op.Lost)
 }
 
-// mariadb is the flavour whose positions do not tell who wrote what: its gtid_binlog_state does.
-const mariadb = "mariadb"
-
 // stateExtra compares a replica's gtid_binlog_state with what a source has.
 func stateExtra(replica string, source mpp.Position, sourceID uint32) (gtid.Extra, error) {
 	mine, err := gtid.ParseState(replica)

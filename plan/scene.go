@@ -72,6 +72,7 @@ func Begin(now time.Time, f *Facts, op mpp.Operation) *mpp.Operation {
 // that are to be started, in order. It does nothing while steps of the phase run.
 func Advance(now time.Time, op *mpp.Operation, f *Facts) []mpp.Task {
 	s := &scene{now, op, f}
+	s.expire()
 	phases := script(op.Kind)
 	for range mostPhases {
 		if op.Outcome != "" || s.waits() {
@@ -145,6 +146,21 @@ func Abandon(now time.Time, op *mpp.Operation, why string) {
 		}
 	}
 	s.finish(end(mpp.Abandoned, "%s", why))
+}
+
+// lostAfter is how long after its limit a step is given up of which nothing was heard: who runs it
+// reports soon after the limit at the latest.
+const lostAfter = 5 * time.Second
+
+// expire gives up steps of which nothing was heard.
+func (s *scene) expire() {
+	for i := range s.op.Steps {
+		st := &s.op.Steps[i]
+		if st.Status == mpp.StepRunning && s.now.Sub(st.Began) > st.Limit+lostAfter {
+			st.Status, st.Unreachable, st.Took = mpp.StepFailed, true, s.now.Sub(st.Began)
+			st.Text = "nothing was heard of it"
+		}
+	}
 }
 
 func phaseOf(phases []phase, name string) phase {

@@ -36,7 +36,7 @@ func switchoverScript() []phase {
 		{phaseCatchUp, catchUp, orUndo(phaseReady)},
 		{phaseReady, func(s *scene) []mpp.Step { return s.hook(mpp.HookBeforePromote) }, orUndo(phasePromote)},
 		{phasePromote, promoteSwitched, afterSwitched},
-		{phaseAddress, address, func(*scene) next { return goOn(phaseRepoint) }},
+		{phaseAddress, address, opened(phaseRepoint)},
 		{phaseRepoint, repointSwitched, func(*scene) next { return goOn(phaseAfter) }},
 		{phaseAfter, func(s *scene) []mpp.Step { return s.hook(mpp.HookAfterSwitchover) }, afterSwitchover},
 		{phaseUndoNew, undoNew, func(*scene) next { return goOn(phaseUndoOld) }},
@@ -78,7 +78,7 @@ func prepare(s *scene) []mpp.Step {
 	steps := s.hook(mpp.HookBeforeSwitchover)
 	return append(steps,
 		mpp.Step{Kind: mpp.StepReadOnly, Node: s.op.New},
-		mpp.Step{Kind: mpp.StepAwaitSet, Node: s.op.New, GTID: s.position(s.op.Old).Executed, Limit: s.wait()},
+		mpp.Step{Kind: mpp.StepAwaitSet, Node: s.op.New, GTID: s.ends(s.op.Old), Limit: s.wait()},
 	)
 }
 
@@ -133,7 +133,7 @@ func final(s *scene) []mpp.Step {
 
 func catchUp(s *scene) []mpp.Step {
 	return []mpp.Step{{
-		Kind: mpp.StepAwaitSet, Node: s.op.New, GTID: s.position(s.op.Old).Executed, Limit: min(cutLimit, s.f.Policy.StepTimeout),
+		Kind: mpp.StepAwaitSet, Node: s.op.New, GTID: s.ends(s.op.Old), Limit: min(cutLimit, s.f.Policy.StepTimeout),
 	}}
 }
 
@@ -146,7 +146,6 @@ func afterSwitched(s *scene) next {
 		s.op.Why = failure(st)
 		return goOn(phaseUndoNew)
 	}
-	s.op.Opened = s.now
 	s.op.NothingLost = fmt.Sprintf("%s had executed everything that %s had, after its last session was gone", s.op.New, s.op.Old)
 	return goOn(phaseAddress)
 }

@@ -281,7 +281,7 @@ func (a *Arbiter) advanceRole(now time.Time) {
 	phase := op.Phase
 	tasks := plan.Advance(now, op, a.facts(now))
 	a.run(tasks)
-	if !op.Opened.IsZero() {
+	if plan.Opened(op) {
 		a.moveRole(now, op)
 	}
 	if op.Phase != phase {
@@ -295,7 +295,7 @@ func (a *Arbiter) advanceRole(now time.Time) {
 // moveRole lets the states follow a promotion that is done: old and new in one step.
 func (a *Arbiter) moveRole(now time.Time, op *mpp.Operation) {
 	n := a.index[op.New]
-	if n == nil || n.mem.State == mpp.Active || !plan.Opened(op) {
+	if n == nil || n.mem.State == mpp.Active {
 		return
 	}
 	if old := a.index[op.Old]; old != nil && old.mem.State == mpp.Active {

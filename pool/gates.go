@@ -339,5 +339,5 @@ func gateAllowed(o *outage) (bool, string) {
 // after is no reason to wait when the new node dies, too.
 func (a *Arbiter) roleBusy() bool {
 	op := a.head.Operation
-	return op != nil && (op.Opened.IsZero() || op.Kind == mpp.OpSwitchover && !plan.Opened(op))
+	return op != nil && !plan.Opened(op) && op.Kind != mpp.OpReopen
 }
