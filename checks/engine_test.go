@@ -2,6 +2,7 @@ package checks_test
 
 import (
 	"database/sql"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -329,5 +330,41 @@ func TestCommitsThatAreAcknowledgedAreNoTrouble(t *testing.T) {
 		wait := writeInto(t, s, 4)
 		healthy(t, poll(t, p, asActive()))
 		wait()
+	}
+}
+
+func TestReplicaThatForgetsWhatItReceivedIsSaidToDoSo(t *testing.T) {
+	for _, c := range []struct {
+		flavour  sandbox.Flavour
+		recovery string
+		forgets  bool
+	}{{sandbox.MariaDB1011, "OFF", true}, {sandbox.MySQL97, "ON", true}, {sandbox.MySQL97, "OFF", false}} {
+		t.Run(string(c.flavour)+" "+c.recovery, func(t *testing.T) {
+			pool := startPool(t, c.flavour, 2, "--relay-log-recovery="+c.recovery)
+			source, replica := pool.Servers[0], pool.Servers[1]
+			ctx := sandboxtest.Context(t)
+			p := prober(t, withEngine(pool, replica))
+			if err := replica.StopSQLThread(ctx); err != nil {
+				t.Fatal(err)
+			}
+			executed := poll(t, p, mpp.Ask{}).Channels[0].Received
+			exec(t, source, "CREATE TABLE app.t (a INT)")
+			o := eventually(t, p, mpp.Ask{}, func(o mpp.Observation) bool { return o.Channels[0].Received != executed })
+			received := o.Channels[0].Received
+			if err := source.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if err := replica.Restart(ctx); err != nil {
+				t.Fatal(err)
+			}
+			o = eventually(t, p, mpp.Ask{}, func(o mpp.Observation) bool { return len(o.Channels) == 1 })
+			if forgot := o.Channels[0].Received != received; forgot != c.forgets {
+				t.Errorf("%q was received and is %q after a restart", received, o.Channels[0].Received)
+			}
+			said := slices.ContainsFunc(o.Risks(false, false), func(r mpp.Risk) bool { return r.Code == "relay-log-discarded" })
+			if said != c.forgets {
+				t.Errorf("%+v", o.Risks(false, false))
+			}
+		})
 	}
 }
