@@ -2,78 +2,423 @@ package lab_test
 
 import (
 	"context"
-	"os"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"mpp/sandbox"
 	"mpp/sandbox/lab"
+	"mpp/sandbox/lab/labtest"
+	"mpp/sandbox/sandboxtest"
 )
 
-func TestFirst(t *testing.T) {
-	ctx, c := context.WithTimeout(t.Context(), time.Minute)
-	defer c()
-	b := time.Now()
-	l, err := lab.Up(ctx, lab.Options{Log: os.Stderr})
+// shortly is more than any answer in a lab takes, and less than anybody waits.
+const shortly = 300 * time.Millisecond
+
+// reach connects from a host and says in a word what came of it.
+func reach(t *testing.T, from *lab.Host, to netip.Addr, port string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), shortly)
+	defer cancel()
+	conn, err := from.Dial(ctx, "tcp", net.JoinHostPort(to.String(), port))
+	var network net.Error
+	switch {
+	case err == nil:
+		_ = conn.Close()
+		return "connected"
+	case strings.Contains(err.Error(), "refused"):
+		return "refused"
+	case errors.As(err, &network) && network.Timeout():
+		return "silence"
+	default:
+		return err.Error()
+	}
+}
+
+func eventually(t *testing.T, what string, cond func(context.Context) error) {
+	t.Helper()
+	if err := sandbox.Eventually(sandboxtest.Context(t), 10*time.Millisecond, cond); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func TestEveryHostHasItsOwnServerAddressAndSshd(t *testing.T) {
+	begin := time.Now()
+	l := labtest.Up(t, lab.Options{})
+	t.Logf("up after %s", time.Since(begin))
+	ctx := sandboxtest.Context(t)
+	ids := map[uint32]bool{}
+	for _, h := range l.Pools[0].Hosts {
+		out, err := l.Manager().Exec(ctx, "ssh", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile="+l.KnownHosts(), "-o", "StrictHostKeyChecking=yes",
+			"-i", l.KeyFile(), "root@"+h.Address.String(), "ip -o -4 addr show dev eth0; ls /sys/class/net")
+		if err != nil || !strings.Contains(out, h.Address.String()+"/") || !strings.Contains(out, "eth0\nlo\n") {
+			t.Errorf("ssh to %s: %v\n%s", h.Name, err, out)
+		}
+		var id uint32
+		if err := h.Server().Root().QueryRowContext(ctx, "SELECT @@server_id").Scan(&id); err != nil {
+			t.Error(err)
+		}
+		ids[id] = true
+		for _, address := range []netip.Addr{h.Address, h.Address6} {
+			if got := reach(t, l.Clients()[0], address, "3306"); address.IsValid() && got != "connected" {
+				t.Errorf("%s at %s: %s", h.Name, address, got)
+			}
+		}
+	}
+	if diff := cmp.Diff(map[uint32]bool{1001: true, 1002: true, 1003: true}, ids); diff != "" {
+		t.Errorf("server ids: %s", diff)
+	}
+	holders, err := l.WhoHas(l.Pools[0].VIP)
+	if diff := cmp.Diff([]string{"db1"}, holders); diff != "" || err != nil {
+		t.Errorf("holders of the virtual address: %v %s", err, diff)
+	}
+	if err := l.Pools[0].CatchUp(ctx, l.Pools[0].Servers[0]); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestALabIsOutOfReachOfTheMachine(t *testing.T) {
+	l := labtest.Up(t, lab.Options{Nodes: 1})
+	ctx, cancel := context.WithTimeout(t.Context(), shortly)
+	defer cancel()
+	h := l.Host("db1")
+	if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(h.Address.String(), "3306")); err == nil {
+		// Some networks have somebody who answers for every address. A server says hello.
+		hello := make([]byte, 100)
+		_ = conn.SetReadDeadline(time.Now().Add(shortly))
+		if n, err := conn.Read(hello); err == nil {
+			t.Errorf("this machine reaches %s: %q", conn.RemoteAddr(), hello[:n])
+		}
+		_ = conn.Close()
+	}
+	out, err := h.Exec(t.Context(), "ip", "route")
+	if err != nil || strings.Contains(out, "default") {
+		t.Errorf("a host has a way out: %v\n%s", err, out)
+	}
+	links, err := net.Interfaces()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log("up", time.Since(b))
-	defer func() {
-		b := time.Now()
-		if err := l.Close(context.Background()); err != nil {
+	for _, each := range links {
+		if each.Name == "br0" || each.Name == "db1" {
+			t.Errorf("this machine has the lab's link %s", each.Name)
+		}
+	}
+}
+
+func TestLinksFailInSilenceAndHeal(t *testing.T) {
+	l := labtest.Up(t, lab.Options{})
+	ctx := sandboxtest.Context(t)
+	db1, db2, manager, client := l.Host("db1"), l.Host("db2"), l.Manager(), l.Clients()[0]
+	vip := l.Pools[0].VIP
+	want := func(what string, from *lab.Host, result string) {
+		t.Helper()
+		if got := reach(t, from, vip, "3306"); got != result {
+			t.Errorf("%s: the virtual address, seen from %s: %s, want %s", what, from, got, result)
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("at first", client, "connected")
+
+	must(db1.Cut())
+	want("cut", client, "silence")
+	if held, err := db1.Holds(vip); !held || err != nil {
+		t.Errorf("a host that is cut off lost its addresses: %v", err)
+	}
+	out, err := db1.Exec(ctx, "cat", "/sys/class/net/eth0/carrier")
+	if err != nil || out != "1\n" {
+		t.Errorf("a host that is cut off sees its link go: %q %v", out, err)
+	}
+	must(db1.Heal(ctx))
+	want("healed", client, "connected")
+
+	must(db1.CutFrom(ctx, manager))
+	want("cut from the manager", manager, "silence")
+	want("cut from the manager", client, "connected")
+	if got := reach(t, manager, db2.Address, "3306"); got != "connected" {
+		t.Errorf("another host, seen from the manager: %s", got)
+	}
+	must(db1.CutFrom(ctx, db2))
+	others, err := db1.CutsFrom(ctx)
+	if len(others) != 2 || err != nil {
+		t.Errorf("cut from %v, %v", others, err)
+	}
+	must(db1.Heal(ctx))
+	// It may take a second until the manager asks again who has the address.
+	eventually(t, "healed again", func(context.Context) error {
+		if got := reach(t, manager, vip, "3306"); got != "connected" {
+			return errors.New(got)
+		}
+		return nil
+	})
+	if others, err := db2.CutsFrom(ctx); len(others) != 0 || err != nil {
+		t.Errorf("after heal db2 is cut from %v, %v", others, err)
+	}
+}
+
+func TestSlowLinkIsLateAndLossy(t *testing.T) {
+	l := labtest.Up(t, lab.Options{})
+	ctx := sandboxtest.Context(t)
+	db1, client := l.Host("db1"), l.Clients()[0]
+	const delay = 60 * time.Millisecond
+	if err := db1.SlowDown(lab.Slow{Delay: delay}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		begin := time.Now()
+		got := reach(t, client, l.Pools[0].VIP, "3306")
+		if took := time.Since(begin); got != "connected" || took < delay || took > 3*delay {
+			t.Errorf("over a link that is %s late: %s after %s", delay, got, took)
+		}
+	}
+	state, slow, err := db1.Link()
+	if state != lab.LinkSlow || slow != "60ms late, 0 % of it lost" || err != nil {
+		t.Errorf("its link: %s (%s) %v", state, slow, err)
+	}
+	// Cut from one while it is slow, and slow anew: the one thing does not undo the other.
+	if err := db1.CutFrom(ctx, client); err != nil {
+		t.Fatal(err)
+	}
+	if got := reach(t, client, db1.Address, "3306"); got != "silence" {
+		t.Errorf("slow and cut off: %s", got)
+	}
+	if err := db1.Heal(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := db1.SlowDown(lab.Slow{Loss: 0.5}); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := client.Exec(ctx, "ping", "-q", "-c", "100", "-i", "0.002", "-W", "1", db1.Address.String())
+	var sent, got int
+	for line := range strings.Lines(out) {
+		if _, err := fmt.Sscanf(line, "%d packets transmitted, %d received", &sent, &got); err == nil {
+			break
+		}
+	}
+	if sent != 100 || got < 25 || got > 75 {
+		t.Errorf("half of it lost: %d of %d came back\n%s", got, sent, out)
+	}
+	if err := db1.Heal(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if state, _, err := db1.Link(); state != lab.LinkUp || err != nil {
+		t.Errorf("healed: %s %v", state, err)
+	}
+	if got := reach(t, client, l.Pools[0].VIP, "3306"); got != "connected" {
+		t.Errorf("healed: %s", got)
+	}
+}
+
+func TestServersDieFreezeAndComeBackReadOnly(t *testing.T) {
+	l := labtest.Up(t, lab.Options{})
+	ctx := sandboxtest.Context(t)
+	db1, client, vip := l.Host("db1"), l.Clients()[0], l.Pools[0].VIP
+	steps := []struct {
+		what   string
+		do     func() error
+		server string
+		port   string
+	}{
+		{"kill", db1.Kill, lab.ServerDown, "refused"},
+		{"start", func() error { return db1.Start(ctx) }, lab.ServerRunning, "connected"},
+		{"freeze", db1.Freeze, lab.ServerFrozen, "connected"},
+		{"thaw", db1.Thaw, lab.ServerRunning, "connected"},
+		{"stop", func() error { return db1.Stop(ctx) }, lab.ServerDown, "refused"},
+		{"start", func() error { return db1.Start(ctx) }, lab.ServerRunning, "connected"},
+	}
+	for _, step := range steps {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.Status(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Hosts[0].Server; got != step.server {
+			t.Errorf("after %s the server is %s", step.what, got)
+		}
+		if got := reach(t, client, vip, "3306"); got != step.port {
+			t.Errorf("after %s the port: %s", step.what, got)
+		}
+		if step.what == "start" && !s.Hosts[0].ReadOnly {
+			t.Errorf("after %s the server takes writes", step.what)
+		}
+	}
+	if err := db1.Start(ctx); err == nil {
+		t.Error("a server that runs was started")
+	}
+	if err := l.Manager().Kill(); err == nil {
+		t.Error("the manager's server was killed")
+	}
+}
+
+func TestFullDiskHangsCommitsAndNotReads(t *testing.T) {
+	l := labtest.Up(t, lab.Options{})
+	ctx := sandboxtest.Context(t)
+	db1 := l.Host("db1")
+	if _, err := db1.Server().Root().ExecContext(ctx, "CREATE TABLE app.full (a TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db1.Fill(); err != nil {
+		t.Fatal(err)
+	}
+	limited, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	passed := 0
+	for limited.Err() == nil {
+		_, err := db1.Server().Root().ExecContext(limited, "INSERT INTO app.full VALUES ('"+strings.Repeat("x", 1000)+"')")
+		if err != nil && limited.Err() == nil {
+			t.Fatalf("a commit on a full disk failed: %v", err)
+		}
+		passed++
+	}
+	// The last block of the binary log has a little room.
+	if passed > 20 {
+		t.Errorf("%d commits passed on a full disk", passed)
+	}
+	var one int
+	if err := db1.Server().Root().QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		t.Errorf("a read on a full disk: %v", err)
+	}
+	if s, err := l.Status(ctx); err != nil || !s.Hosts[0].DiskFull {
+		t.Errorf("status does not show the full disk: %v", err)
+	}
+	if err := db1.Empty(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := l.Status(ctx); err != nil || s.Hosts[0].DiskFull {
+		t.Errorf("status shows a full disk that has room: %v", err)
+	}
+}
+
+// moveAddress does by hand what a failover does to the address: off one host, on the other, and announced.
+func moveAddress(t *testing.T, l *lab.Lab, from, to *lab.Host) time.Time {
+	t.Helper()
+	vip := netip.PrefixFrom(l.Pools[0].VIP, 32)
+	if from != nil {
+		if err := from.RemoveAddress(vip); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := to.AddAddress(vip); err != nil {
+		t.Fatal(err)
+	}
+	moved := time.Now()
+	if _, err := to.Exec(sandboxtest.Context(t), "arping", "-q", "-c", "1", "-A", "-I", "eth0", vip.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	return moved
+}
+
+func TestNeighboursFollowTheAddressThatMoved(t *testing.T) {
+	if _, err := exec.LookPath("arping"); err != nil {
+		t.Skip("no arping")
+	}
+	l := labtest.Up(t, lab.Options{Nodes: 2})
+	client, vip := l.Clients()[0], l.Pools[0].VIP
+	if got := reach(t, client, vip, "3306"); got != "connected" {
+		t.Fatal(got)
+	}
+	holder := func() string {
+		t.Helper()
+		n, err := client.Neighbour(vip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := l.HostByMAC(n.MAC); h != nil {
+			return h.Name
+		}
+		return n.MAC.String()
+	}
+	if got := holder(); got != "db1" {
+		t.Fatalf("the client believes that %s has the address", got)
+	}
+	moveAddress(t, l, l.Host("db1"), l.Host("db2"))
+	eventually(t, "the client follows", func(context.Context) error {
+		if got := holder(); got != "db2" {
+			return fmt.Errorf("it believes that %s has the address", got)
+		}
+		return nil
+	})
+}
+
+func TestLabsStandSideBySide(t *testing.T) {
+	one := labtest.Up(t, lab.Options{Nodes: 1})
+	two := labtest.Up(t, lab.Options{Nodes: 1, Dir: filepath.Join(t.TempDir(), "two")})
+	if one.ID() == two.ID() || one.Host("db1").Namespace() == two.Host("db1").Namespace() {
+		t.Errorf("two labs share a name: %s", one.ID())
+	}
+	if err := one.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := reach(t, two.Clients()[0], two.Pools[0].VIP, "3306"); got != "connected" {
+		t.Errorf("after the other one's end: %s", got)
+	}
+	if _, err := lab.Up(t.Context(), lab.Options{Dir: two.Dir()}); !errors.Is(err, lab.ErrThere) {
+		t.Errorf("a second lab in one folder: %v", err)
+	}
+}
+
+func TestPoolsHaveAddressesAndNamesOfTheirOwn(t *testing.T) {
+	l := labtest.Up(t, lab.Options{Nodes: 2, Pools: 3, Clients: 2, IPv6: true, SemiSync: 10 * time.Second})
+	ctx := sandboxtest.Context(t)
+	if len(l.Clients()) != 2 {
+		t.Errorf("%d clients", len(l.Clients()))
+	}
+	for i, p := range l.Pools {
+		if want := fmt.Sprintf("lab%d", i+1); p.Name != want {
+			t.Errorf("pool %s, want %s", p.Name, want)
+		}
+		first := fmt.Sprintf("db%d-1", i+1)
+		for _, vip := range []netip.Addr{p.VIP, p.VIP6} {
+			holders, err := l.WhoHas(vip)
+			if diff := cmp.Diff([]string{first}, holders); diff != "" || err != nil {
+				t.Errorf("holders of %s: %v %s", vip, err, diff)
+			}
+			if got := reach(t, l.Clients()[1], vip, "3306"); got != "connected" {
+				t.Errorf("%s: %s", vip, got)
+			}
+		}
+		if err := p.CatchUp(ctx, p.Servers[0]); err != nil {
 			t.Error(err)
 		}
-		t.Log("down", time.Since(b))
-	}()
-	c1 := l.Clients()[0]
-	for range 3 {
-		b = time.Now()
-		conn, err := c1.Dial(ctx, "tcp", l.Pools[0].VIP.String()+":3306")
-		t.Log("dial", time.Since(b), err)
-		if err == nil {
-			conn.Close()
-		}
 	}
-	t.Log(l.WhoHas(l.Pools[0].VIP))
-	t.Log(c1.Neighbour(l.Pools[0].VIP))
-	out, err := l.Manager().Exec(ctx, "ssh", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile="+l.KnownHosts(), "-i", l.KeyFile(), "root@"+l.Host("db2").Address.String(), "ip -br addr; ls /sys/class/net; hostname")
-	t.Log(out, err)
-	for _, s := range l.Pools[0].Servers[1:] {
-		st, err := s.ReplicaStatus(ctx)
-		t.Log(st.Trouble(), err)
+}
+
+func TestEveryFlavourReplicatesInALab(t *testing.T) {
+	for _, flavour := range []sandbox.Flavour{sandbox.MariaDB118, sandbox.MySQL97} {
+		t.Run(string(flavour), func(t *testing.T) {
+			begin := time.Now()
+			l := labtest.Up(t, lab.Options{Flavour: flavour, SemiSync: 10 * time.Second})
+			t.Logf("up after %s", time.Since(begin))
+			w, err := l.Write(sandboxtest.Context(t), lab.WriteOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "some rows are written", func(context.Context) error {
+				if n := w.Record().Acknowledged; n < 50 {
+					return fmt.Errorf("%d rows", n)
+				}
+				return nil
+			})
+			r := w.Stop()
+			v, err := w.Verify(sandboxtest.Context(t))
+			if err != nil || v.Lost != 0 || len(r.Errors) != 0 {
+				t.Errorf("%d rows, %d lost, errors %v, %v", r.Acknowledged, v.Lost, r.Errors, err)
+			}
+		})
 	}
-	h := l.Host("db1")
-	dial := func(what string) {
-		b = time.Now()
-		ctx, c := context.WithTimeout(ctx, 300*time.Millisecond)
-		defer c()
-		conn, err := c1.Dial(ctx, "tcp", l.Pools[0].VIP.String()+":3306")
-		t.Log(what, "dial", time.Since(b), err)
-		if err == nil {
-			conn.Close()
-		}
-	}
-	t.Log(h.Cut())
-	dial("cut")
-	t.Log(h.Heal(ctx))
-	dial("healed")
-	t.Log(h.CutFrom(ctx, l.Manager()))
-	cf, err := h.CutsFrom(ctx)
-	t.Log(cf, err)
-	dial("cut from manager")
-	t.Log(h.CutFrom(ctx, c1))
-	dial("cut from client")
-	t.Log(h.Heal(ctx))
-	cf, err = h.CutsFrom(ctx)
-	t.Log(cf, err)
-	dial("healed")
-	t.Log(h.SlowDown(lab.Slow{Delay: 100 * time.Millisecond}))
-	dial("slow")
-	dial("slow")
-	out, err = h.Exec(ctx, "ping", "-c", "3", "-i", "0.2", c1.Address.String())
-	t.Log(out, err)
-	t.Log(h.Heal(ctx))
-	dial("healed")
-	t.Log(h.Kill())
-	dial("killed")
 }

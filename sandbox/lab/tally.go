@@ -159,9 +159,7 @@ func (t *tally) take(a ack) (Outage, bool) {
 	gap := a.end.Sub(before.end)
 	t.longest = max(t.longest, gap)
 	errs := t.recent
-	if len(errs) > 0 {
-		t.recent = map[string]int{}
-	}
+	t.recent = map[string]int{}
 	if !t.isOutage(gap, errs) {
 		return Outage{}, false
 	}
