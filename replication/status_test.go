@@ -207,6 +207,8 @@ func FuzzReplicaStatus(f *testing.F) {
 			"Source_Host": []byte(host), "Source_Port": []byte(port), "Replica_IO_Running": []byte(io),
 			"Replica_SQL_Running": []byte(sql), "Last_IO_Errno": []byte(errno), "Last_SQL_Error": []byte(text),
 			"Seconds_Behind_Source": []byte(lag), "SQL_Delay": []byte(lag),
+			"Retrieved_Gtid_Set": []byte(text), "Gtid_IO_Pos": []byte(text), "Source_Log_File": []byte(host),
+			"Read_Source_Log_Pos": []byte(lag), "Connect_Retry": []byte(port), "Source_Retry_Count": []byte(lag), "Using_Gtid": []byte(text),
 		}
 		i := 0
 		for _, name := range []string{"Source_Host", "Source_Port", "Replica_IO_Running", "Last_IO_Errno", "Seconds_Behind_Source"} {
@@ -216,7 +218,7 @@ func FuzzReplicaStatus(f *testing.F) {
 			i++
 		}
 		one := row(columns, spell(columns, values))
-		var reader replication.StatusReader
+		reader := replication.StatusReader{Positions: true}
 		first, err := reader.Read(&rows{columns: columns, data: [][]driver.Value{one, one}})
 		if err != nil {
 			t.Fatal(err)
@@ -225,7 +227,7 @@ func FuzzReplicaStatus(f *testing.F) {
 		if err != nil || len(first) != 2 || !cmp.Equal(first, again) || first[0] != first[1] {
 			t.Fatalf("%+v, then %+v (%v)", first, again, err)
 		}
-		if c := first[0]; c.Lag < 0 || c.Delay < 0 || (nulls&16 != 0 && c.LagKnown) {
+		if c := first[0]; c.Lag < 0 || c.Delay < 0 || c.RetryFor < 0 || strings.ContainsAny(c.Received, "\n\r") || (nulls&16 != 0 && c.LagKnown) {
 			t.Fatalf("%+v of %q", c, lag)
 		}
 	})
