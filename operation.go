@@ -263,6 +263,12 @@ type Operation struct {
 	Gates      []Gate      `json:"gates,omitempty"`
 	Candidates []Candidate `json:"candidates,omitempty"`
 	Steps      []Step      `json:"steps"`
+	// Known is what the old node of a failover had executed at its last poll, as a GTID set.
+	// Acknowledgers are the replicas that it waited for (semi-synchronous replication): what any
+	// of them has may have been acknowledged to an application. Both are noted at the start,
+	// since a manager that takes over from another cannot ask the old node any more.
+	Known         string   `json:"known,omitempty"`
+	Acknowledgers []string `json:"acknowledgers,omitempty"`
 	// Lost is the set of transactions known to be lost, LostCount their number; NothingLost is
 	// the proof that none is, empty when there is no proof.
 	Lost        string `json:"lost,omitempty"`
@@ -284,6 +290,7 @@ func (o *Operation) Clone() *Operation {
 	c := *o
 	c.Gates, c.Candidates = slices.Clone(o.Gates), slices.Clone(o.Candidates)
 	c.Steps, c.Notes = slices.Clone(o.Steps), slices.Clone(o.Notes)
+	c.Acknowledgers = slices.Clone(o.Acknowledgers)
 	return &c
 }
 

@@ -86,9 +86,11 @@ func fence(s *scene) []mpp.Step {
 	}
 	for _, n := range s.others(s.op.Old) {
 		if n.Reachable {
-			steps = append(steps, mpp.Step{
-				Kind: mpp.StepStopReceiver, Node: n.Address, Optional: true, Limit: min(receiverLimit, p.StepTimeout),
-			})
+			stop := mpp.Step{Kind: mpp.StepStopReceiver, Node: n.Address, Optional: true, Limit: min(receiverLimit, p.StepTimeout)}
+			if Follows(n, s.f.node(s.op.Old)) {
+				stop.Peer = s.op.Old // its places in a binary log are the old node's
+			}
+			steps = append(steps, stop)
 		}
 	}
 	return steps
@@ -230,14 +232,22 @@ func afterComplete(s *scene) next {
 	return goOn(phaseTail)
 }
 
-// tail takes from the dead host's binary log what reached no replica.
+// tail takes from the dead host's binary log what reached no replica, and what the candidate could
+// not be given by another.
 func tail(s *scene) []mpp.Step {
+	end := s.binlogEnd()
+	if end == nil {
+		return nil
+	}
 	log, pos := s.readUpTo()
+	if s.lacking() {
+		log, pos = s.readOf(s.f.node(s.op.New))
+	}
 	if log == "" || !s.tailLeft(log, pos) {
 		return nil
 	}
 	return []mpp.Step{{
-		Kind: mpp.StepBinlogTail, Node: s.op.New, Peer: s.op.Old, Log: log, LogPos: pos, Detail: s.f.node(s.op.Old).settings().LogBase,
+		Kind: mpp.StepBinlogTail, Node: s.op.New, Peer: s.op.Old, Log: log, LogPos: pos, Detail: end.Log,
 		Limit: s.f.Policy.ApplyTimeout, Optional: true,
 	}}
 }
@@ -311,8 +321,8 @@ func repoint(s *scene) []mpp.Step {
 
 func afterFailover(s *scene) next {
 	s.tellLeft()
-	if s.f.Policy.Addresses && !s.done(mpp.StepAddAddress, s.op.New) {
-		return end(mpp.Completed, "%s takes writes, and has not got the virtual address yet: %s", s.op.New, s.last(mpp.StepAddAddress, s.op.New).Text)
+	if st := s.last(mpp.StepAddAddress, s.op.New); st != nil && st.Status != mpp.StepDone {
+		return end(mpp.Completed, "%s takes writes, and has not got the virtual address yet: %s", s.op.New, st.Text)
 	}
 	return end(mpp.Completed, "%s takes writes", s.op.New)
 }
@@ -339,11 +349,11 @@ func (s *scene) tellLeft() {
 	s.note("to bring %s back: start it, and it is made a replica again if it holds nothing extra; else mpp rejoin %s tells what it holds", s.op.Old, s.op.Old)
 }
 
-// giveUp lets replicas receive again that were stopped for the plan.
+// giveUp lets replicas receive again that were stopped for the plan, or may have been.
 func giveUp(s *scene) []mpp.Step {
 	var steps []mpp.Step
 	for i := range s.op.Steps {
-		if st := s.op.Steps[i]; st.Kind == mpp.StepStopReceiver && st.Status == mpp.StepDone {
+		if st := s.op.Steps[i]; st.Kind == mpp.StepStopReceiver {
 			steps = append(steps, mpp.Step{Kind: mpp.StepStartReplica, Node: st.Node, Undo: true, Optional: true})
 		}
 	}

@@ -4,22 +4,29 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"mpp"
 	"mpp/gtid"
 )
 
+// readOf is how far a node had read the old node's binary log when its receiver was stopped; ""
+// when that is not known. Later positions of a node that was completed from another are places
+// in that one's log.
+func (s *scene) readOf(n *Node) (log string, pos uint64) {
+	st := s.last(mpp.StepStopReceiver, n.Address)
+	if st == nil || st.Status != mpp.StepDone || st.Peer != s.op.Old || st.Position == nil {
+		return "", 0
+	}
+	return st.Position.SourceLog, st.Position.SourcePos
+}
+
 // readUpTo is how far the most advanced replica of the old node has read its binary log; "" when
 // that is not known.
 func (s *scene) readUpTo() (log string, pos uint64) {
-	old := s.f.node(s.op.Old)
 	for _, n := range s.others(s.op.Old) {
-		if !Follows(n, old) {
-			continue
-		}
-		p := s.position(n.Address)
-		if p.SourceLog != "" && logBefore(log, pos, p.SourceLog, p.SourcePos) {
-			log, pos = p.SourceLog, p.SourcePos
+		if l, p := s.readOf(n); l != "" && logBefore(log, pos, l, p) {
+			log, pos = l, p
 		}
 	}
 	return log, pos
@@ -60,89 +67,205 @@ func logNumber(name string) int {
 	return n
 }
 
+// binlogEnd is the step that found the end of the old node's binary log, nil for none.
+func (s *scene) binlogEnd() *mpp.Step {
+	st := s.last(mpp.StepBinlogEnd, s.op.Old)
+	if st == nil || st.Status != mpp.StepDone || st.Position == nil {
+		return nil
+	}
+	return st
+}
+
 // tailLeft reports whether the old host said that its binary log goes on after a place.
 func (s *scene) tailLeft(log string, pos uint64) bool {
-	st := s.last(mpp.StepBinlogEnd, s.op.Old)
-	return st != nil && st.Status == mpp.StepDone && st.Position != nil &&
-		logBefore(log, pos, st.Position.OwnLog, st.Position.OwnPos)
+	end := s.binlogEnd()
+	return end != nil && logBefore(log, pos, end.Position.OwnLog, end.Position.OwnPos)
+}
+
+// outsider stands for a server that acknowledges and is no node of the pool.
+const outsider = "a server outside the pool"
+
+// acknowledgers are the replicas that old waited for by its last poll, nil when it waited for
+// none. What was acknowledged before that poll is known; so a replica that was lost before it can
+// be left out, unless the old node counted it.
+func acknowledgers(f *Facts, old string) []string {
+	n := f.node(old)
+	if n == nil || n.Observation == nil || n.Observation.Server.SemiSync == nil {
+		return nil
+	}
+	semi := n.Observation.Server.SemiSync
+	if !semi.Source || semi.TimedOut {
+		return nil
+	}
+	var present, lost []string
+	for i := range f.Nodes {
+		other := &f.Nodes[i]
+		switch {
+		case other.Address == old || !other.acknowledges():
+		case !other.Reachable && !other.LostAt.IsZero() && other.LostAt.Before(n.Observation.At):
+			lost = append(lost, other.Address)
+		default:
+			present = append(present, other.Address)
+		}
+	}
+	if len(present) < semi.Clients {
+		present = append(present, lost...)
+	}
+	if len(present) < semi.Clients {
+		present = append(present, outsider)
+	}
+	return present
+}
+
+// acknowledges reports whether the node acknowledges what it receives, or would if its receiver
+// were connected: the status of a receiver that was stopped says no.
+func (n *Node) acknowledges() bool {
+	if n.Observation == nil {
+		return false
+	}
+	if s := n.settings(); s != nil && s.SemiSyncReplica {
+		return true
+	}
+	semi := n.Observation.Server.SemiSync
+	return semi != nil && semi.Replica
+}
+
+// Unasked are the replicas that acknowledge to old and cannot be asked what they have: what was
+// acknowledged may be with them alone.
+func Unasked(f *Facts, old string) []string {
+	var list []string
+	for _, address := range acknowledgers(f, old) {
+		if n := f.node(address); n == nil || !n.Reachable {
+			list = append(list, address)
+		}
+	}
+	return list
 }
 
 // Promise says why nothing that was acknowledged can be lost with the old node, "" when it can:
-// it waited for acknowledgements, and every replica that gives them can be asked.
-func Promise(f *Facts, old string) string {
-	n := f.node(old)
-	if n == nil || n.Observation == nil || n.Observation.Server.SemiSync == nil {
+// it waited for acknowledgements, every replica that gives them can be asked, and since its last
+// poll there was no time to give up waiting.
+func Promise(now time.Time, f *Facts, old string) string {
+	who := acknowledgers(f, old)
+	if len(who) == 0 || len(Unasked(f, old)) > 0 || !f.node(old).waits(now) {
 		return ""
 	}
-	semi := n.Observation.Server.SemiSync
-	if !semi.Source || semi.Clients == 0 || semi.TimedOut {
-		return ""
-	}
-	asked := 0
-	for i := range f.Nodes {
-		other := &f.Nodes[i]
-		if other.Address == old || other.Observation == nil || other.Observation.Server.SemiSync == nil || !other.Observation.Server.SemiSync.Replica {
-			continue
-		}
-		if !other.Reachable {
-			return ""
-		}
-		asked++
-	}
-	if asked < semi.Clients {
-		return "" // somebody outside the pool acknowledges too
-	}
-	return fmt.Sprintf("commits waited for one of %d replicas that acknowledge, and all of them were asked", asked)
+	return promiseText(len(who))
 }
 
-// KnownLoss is what the old node was known to have and none of the others has, as far as they
-// can be asked.
-func KnownLoss(f *Facts, old string, has gtid.Set) gtid.Set {
-	n := f.node(old)
-	known, err := executed(n.flavour(), n.position())
-	if err != nil {
-		return gtid.Set{}
+func promiseText(count int) string {
+	return fmt.Sprintf("commits waited for one of %d replicas that acknowledge, and all of them were asked", count)
+}
+
+// waits reports whether a node that waited for acknowledgements at its last poll cannot have given
+// that up since.
+func (n *Node) waits(now time.Time) bool {
+	s := n.settings()
+	return s != nil && now.Sub(n.Observation.At) < s.SemiSyncTimeout
+}
+
+// unasked says which replicas that acknowledge were not asked for good by the plan, "" for none.
+func (s *scene) unasked() string {
+	var list []string
+	for _, address := range s.op.Acknowledgers {
+		if !s.done(mpp.StepStopReceiver, address) {
+			list = append(list, address)
+		}
 	}
-	return known.Minus(has)
+	return strings.Join(list, ", ")
+}
+
+// promise is Promise by what the plan itself has found out.
+func (s *scene) promise() string {
+	if n := s.f.node(s.op.Old); len(s.op.Acknowledgers) > 0 && s.unasked() == "" && n != nil && n.Observation != nil && n.waits(s.now) {
+		return promiseText(len(s.op.Acknowledgers))
+	}
+	return ""
+}
+
+// balance is what is lost if the new node is promoted as it is.
+type balance struct {
+	// behind is on another node that was asked; alone was on the old node by its last poll.
+	behind, alone gtid.Set
+}
+
+// count says what is lost by what is known.
+func (s *scene) count() (b balance, err error) {
+	n := s.f.node(s.op.New)
+	has, err := whole(n.flavour(), s.position(s.op.New))
+	if err != nil {
+		return b, fmt.Errorf("read the position of %s: %w", s.op.New, err)
+	}
+	known, err := gtid.Parse(n.flavour(), s.op.Known)
+	if err != nil {
+		return b, fmt.Errorf("read what %s had: %w", s.op.Old, err)
+	}
+	_, all := rank(s.f, s.op.Old, s.positions(), nil)
+	b.behind = all.Minus(has)
+	b.alone = known.Minus(has).Minus(b.behind)
+	return b, nil
+}
+
+// lacking reports whether the new node lacks what another has that was asked.
+func (s *scene) lacking() bool {
+	b, err := s.count()
+	return err != nil || !b.behind.IsEmpty()
 }
 
 // countLoss notes what is lost, or the proof that nothing is, and returns why the plan must not
 // go on for it.
 func (s *scene) countLoss() string {
+	s.op.Lost, s.op.LostCount, s.op.NothingLost = "", 0, ""
 	if s.op.Old == "" {
 		return ""
 	}
-	has, err := whole(s.f.node(s.op.New).flavour(), s.position(s.op.New))
+	b, err := s.count()
 	if err != nil {
-		return "the position of " + s.op.New + " cannot be read: " + err.Error()
+		return err.Error()
 	}
-	lost := KnownLoss(s.f, s.op.Old, has)
-	_, all := rank(s.f, s.op.Old, s.positions(), nil)
-	lost = lost.Union(all.Minus(has)) // what a replica has that could not be brought over
-	s.op.Lost, s.op.LostCount, s.op.NothingLost = lost.String(), lost.Count(), ""
+	lost, log, promise := b.behind.Union(b.alone), s.logProof(), s.promise()
 	if lost.IsEmpty() {
-		s.op.NothingLost = s.proof()
-		return ""
+		s.op.NothingLost = firstReason(log, promise)
 	}
 	p := s.f.Policy
-	if p.AnyLoss || s.op.Options.AcceptLoss || lost.Count() <= p.MaxLoss {
-		return ""
+	why := ""
+	switch unasked := s.unasked(); {
+	case p.AnyLoss || s.op.Options.AcceptLoss || (lost.IsEmpty() && s.op.NothingLost != ""):
+	case unasked != "" && log == "":
+		why = fmt.Sprintf("%s acknowledges commits of %s and was not asked: what was acknowledged may be there alone", unasked, s.op.Old)
+	case b.behind.IsEmpty() && promise != "":
+		s.note("%d transactions were on %s alone and had been acknowledged to nobody: %s", lost.Count(), s.op.Old, promise)
+	case lost.Count() > p.MaxLoss:
+		why = fmt.Sprintf("%d transactions would be lost (%s), and max_loss is %d", lost.Count(), lost.String(), p.MaxLoss)
 	}
-	return fmt.Sprintf("%d transactions would be lost (%s), and max_loss is %d: start %s again, or mpp failover %s --accept-loss",
-		lost.Count(), lost.String(), p.MaxLoss, s.op.Old, s.op.Pool)
+	if why != "" {
+		return fmt.Sprintf("%s: start %s again, or mpp failover %s --accept-loss", why, s.op.Old, s.op.Pool)
+	}
+	s.op.Lost, s.op.LostCount = lost.String(), lost.Count()
+	return ""
 }
 
-// proof says why nothing is lost, "" when that is only not known.
-func (s *scene) proof() string {
+// logProof says how the end of the old node's binary log shows that nothing is lost, "" when it
+// does not.
+func (s *scene) logProof() string {
+	if tail := s.last(mpp.StepBinlogTail, s.op.New); tail != nil && tail.Status == mpp.StepDone {
+		return "the end of the old node's binary log was read on its host, and executed: " + tail.Text
+	}
 	log, pos := s.readUpTo()
-	st := s.last(mpp.StepBinlogEnd, s.op.Old)
-	if s.done(mpp.StepBinlogTail, s.op.New) {
-		return "the end of the old node's binary log was read on its host, and executed: " + s.last(mpp.StepBinlogTail, s.op.New).Text
+	if end := s.binlogEnd(); end != nil && log != "" && !s.tailLeft(log, pos) {
+		return fmt.Sprintf("the old node's binary log ends at %s:%d, and all of it had been received", end.Position.OwnLog, end.Position.OwnPos)
 	}
-	if log != "" && st != nil && st.Status == mpp.StepDone && !s.tailLeft(log, pos) {
-		return fmt.Sprintf("the old node's binary log ends at %s:%d, and all of it had been received", st.Position.OwnLog, st.Position.OwnPos)
+	return ""
+}
+
+// known is what a node had executed at its last poll, as far as that can be read.
+func (f *Facts) known(address string) string {
+	n := f.node(address)
+	set, err := executed(n.flavour(), n.position())
+	if err != nil {
+		return ""
 	}
-	return Promise(s.f, s.op.Old)
+	return set.String()
 }
 
 // KnownMissing is what the old node was known to have at its last poll and no other reachable

@@ -143,12 +143,15 @@ func btoi(b bool) int {
 
 func typeRank(n *Node) int { return btoi(n.Type != mpp.Primary) }
 
+// formatRank puts the safer format first; one that is not known comes last.
 func formatRank(n *Node) int {
-	s := n.settings()
-	if s == nil {
-		return 0
+	formats := []string{"ROW", "MIXED", "STATEMENT"}
+	if s := n.settings(); s != nil {
+		if i := slices.Index(formats, strings.ToUpper(s.BinlogFormat)); i >= 0 {
+			return i
+		}
 	}
-	return slices.Index([]string{"ROW", "MIXED", "STATEMENT"}, strings.ToUpper(s.BinlogFormat))
+	return len(formats)
 }
 
 // compareVersions compares release series, such as 10.11 and 11.8; an unknown one comes last.

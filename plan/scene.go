@@ -65,6 +65,9 @@ const mostPhases = 100
 func Begin(now time.Time, f *Facts, op mpp.Operation) *mpp.Operation {
 	op.Pool, op.Began = f.Pool, now
 	op.Steps = []mpp.Step{}
+	if op.Kind == mpp.OpFailover && op.Old != "" {
+		op.Known, op.Acknowledgers = f.known(op.Old), acknowledgers(f, op.Old)
+	}
 	return &op
 }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"mpp"
@@ -40,7 +41,7 @@ func switchoverScript() []phase {
 		{phaseRepoint, repointSwitched, func(*scene) next { return goOn(phaseAfter) }},
 		{phaseAfter, func(s *scene) []mpp.Step { return s.hook(mpp.HookAfterSwitchover) }, afterSwitchover},
 		{phaseUndoNew, undoNew, func(*scene) next { return goOn(phaseUndoOld) }},
-		{phaseUndoOld, undoOld, func(*scene) next { return goOn(phaseUndoRest) }},
+		{phaseUndoOld, undoOld, afterUndoOld},
 		{phaseUndoRest, undoRest, afterUndo},
 	}
 }
@@ -191,19 +192,17 @@ func undoNew(s *scene) []mpp.Step {
 // undoOld gives the old node back what was taken from it, in the reverse order as far as the
 // order matters: open it, then let clients find it.
 func undoOld(s *scene) []mpp.Step {
-	undo := func(kind mpp.StepKind, detail string) mpp.Step {
-		return mpp.Step{Kind: kind, Node: s.op.Old, Detail: detail, Undo: true, Optional: true}
-	}
 	var steps []mpp.Step
-	if s.last(mpp.StepReadOnly, s.op.Old) != nil {
-		steps = append(steps, undo(mpp.StepWritable, ""))
+	undo := func(kind mpp.StepKind, of mpp.StepKind) {
+		st := s.last(of, s.op.Old)
+		if last, _ := s.undone(kind); st == nil || (last != nil && last.Status == mpp.StepDone) {
+			return
+		}
+		steps = append(steps, mpp.Step{Kind: kind, Node: s.op.Old, Detail: st.Detail, Undo: true, Optional: true})
 	}
-	if st := s.last(mpp.StepStopConnections, s.op.Old); st != nil {
-		steps = append(steps, undo(mpp.StepAllowConnections, st.Detail))
-	}
-	if s.last(mpp.StepRemoveAddress, s.op.Old) != nil {
-		steps = append(steps, undo(mpp.StepAddAddress, ""))
-	}
+	undo(mpp.StepWritable, mpp.StepReadOnly)
+	undo(mpp.StepAllowConnections, mpp.StepStopConnections)
+	undo(mpp.StepAddAddress, mpp.StepRemoveAddress)
 	return steps
 }
 
@@ -223,22 +222,52 @@ func undoRest(s *scene) []mpp.Step {
 	return append(steps, hooks...)
 }
 
+// undoTries is how often it is tried to give the old node back what makes it the writer, while it
+// answers.
+const undoTries = 5
+
+// afterUndoOld tries again what did not work: until it does, the pool has no writer.
+func afterUndoOld(s *scene) next {
+	for _, kind := range restored() {
+		st, tries := s.undone(kind)
+		if st != nil && st.Status == mpp.StepFailed && !st.Unreachable && tries < undoTries {
+			return goOn(phaseUndoOld)
+		}
+	}
+	return goOn(phaseUndoRest)
+}
+
+// restored are the kinds of steps that make the old node the writer again.
+func restored() []mpp.StepKind {
+	return []mpp.StepKind{mpp.StepWritable, mpp.StepAllowConnections, mpp.StepAddAddress}
+}
+
+// undone is the latest step of a kind that takes something back, nil for none, and how many there were.
+func (s *scene) undone(kind mpp.StepKind) (last *mpp.Step, tries int) {
+	for i := range s.op.Steps {
+		if st := &s.op.Steps[i]; st.Undo && st.Kind == kind {
+			last = st
+			tries++
+		}
+	}
+	return last, tries
+}
+
 // afterUndo says how the taking back went.
 func afterUndo(s *scene) next {
-	touched := false
-	for i := range s.op.Steps {
-		st := &s.op.Steps[i]
-		touched = touched || st.Undo
-		if !st.Undo || st.Status != mpp.StepFailed {
-			continue
-		}
-		if st.Kind == mpp.StepWritable || st.Kind == mpp.StepAddAddress {
+	for _, kind := range restored() {
+		if st, _ := s.undone(kind); st != nil && st.Status != mpp.StepDone {
 			return end(mpp.Stopped, "%s; and %s could not be restored as the writer: %s", s.op.Why, s.op.Old, failure(st))
 		}
-		s.note("not put back: %s", failure(st))
 	}
-	if !touched {
+	if !s.undoing() {
 		return end(mpp.RolledBack, "nothing was changed: %s", s.op.Why)
+	}
+	for i := range s.op.Steps {
+		st := &s.op.Steps[i]
+		if st.Undo && st.Status == mpp.StepFailed && !slices.Contains(restored(), st.Kind) {
+			s.note("not put back: %s", failure(st))
+		}
 	}
 	return end(mpp.RolledBack, "%s takes writes again: %s", s.op.Old, s.op.Why)
 }

@@ -132,8 +132,12 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 		if n.mem.State == mpp.Active {
 			f.Active = n.policy.Address
 		}
+		lost := time.Time{}
+		if n.mem.Failing == mpp.Reach {
+			lost = n.mem.FirstMiss
+		}
 		f.Nodes = append(f.Nodes, plan.Node{
-			Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
+			LostAt: lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
 			Barred: a.barred(now, n), Errant: n.errant, Observation: n.spoke,
 			Reachable: n.observation != nil && n.observation.Verdict().Failed != mpp.Reach,
 		})

@@ -196,6 +196,9 @@ func (a *Arbiter) rehearseEngine(now time.Time) []string {
 		}
 		lines = append(lines, strings.TrimSpace(line))
 	}
+	if len(op.Notes) > 0 {
+		return append(lines, op.Notes...)
+	}
 	return append(lines, op.New+" takes writes")
 }
 

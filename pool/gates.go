@@ -267,6 +267,10 @@ func gateComplete(o *outage) (bool, string) {
 	}
 	loss := o.loss()
 	switch {
+	case loss.unknown && !o.a.policy.Failover.AnyLoss && !o.tailReadable():
+		return false, loss.text
+	case loss.unknown:
+		return true, loss.text
 	case loss.count == 0:
 		return true, loss.text
 	case o.a.policy.Failover.AnyLoss || loss.count <= o.a.policy.Failover.MaxLoss:
@@ -286,13 +290,19 @@ func (o *outage) tailReadable() bool {
 // expected is the loss that there would be.
 type expected struct {
 	count uint64
-	text  string
+	// unknown says that what was acknowledged may be lost, and that it cannot be counted.
+	unknown bool
+	text    string
 }
 
 // loss compares what the ACTIVE node last said with what the others have.
 func (o *outage) loss() expected {
 	old := o.active.policy.Address
-	if promise := plan.Promise(o.facts, old); promise != "" {
+	if unasked := plan.Unasked(o.facts, old); len(unasked) > 0 {
+		return expected{unknown: true, text: fmt.Sprintf("%s acknowledges commits of %s and cannot be asked: what was acknowledged may be there alone",
+			strings.Join(unasked, ", "), old)}
+	}
+	if promise := plan.Promise(o.now, o.facts, old); promise != "" {
 		return expected{text: "nothing that was acknowledged: " + promise}
 	}
 	lost, err := plan.KnownMissing(o.facts, old)
