@@ -210,9 +210,11 @@ type Task struct {
 	Operation uint64        `json:"operation"`
 	Kind      OperationKind `json:"kind"`
 	Step      Step          `json:"step"`
-	// Old and New are the operation's, for hooks and logs.
+	// Old and New are the operation's, for logs.
 	Old string `json:"old,omitempty"`
 	New string `json:"new,omitempty"`
+	// Report is the operation as it is now, for hooks; nil for other steps.
+	Report *Operation `json:"report,omitempty"`
 }
 
 // Gate is one condition of an automatic failover, with its evidence.

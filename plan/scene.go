@@ -196,7 +196,26 @@ func (s *scene) start(steps []mpp.Step) []mpp.Task {
 }
 
 func (s *scene) task(st mpp.Step) mpp.Task {
-	return mpp.Task{Pool: s.op.Pool, Operation: s.op.ID, Kind: s.op.Kind, Step: st, Old: s.op.Old, New: s.op.New}
+	t := mpp.Task{Pool: s.op.Pool, Operation: s.op.ID, Kind: s.op.Kind, Step: st, Old: s.op.Old, New: s.op.New}
+	if st.Kind == mpp.StepHook || st.Kind == mpp.StepShutdown {
+		t.Report = s.op.Clone()
+		t.Report.Outcome = s.expected()
+	}
+	return t
+}
+
+// expected is how the operation ends if nothing more goes wrong, in the phases that only tell.
+func (s *scene) expected() mpp.Outcome {
+	switch s.op.Phase {
+	case phaseAfter:
+		return mpp.Completed
+	case phaseGaveUp:
+		return mpp.Stopped
+	case phaseUndoRest:
+		return mpp.RolledBack
+	default:
+		return ""
+	}
 }
 
 func (s *scene) finish(n next) {
