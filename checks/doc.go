@@ -1,5 +1,5 @@
 // Package checks asks a node how it is. A Prober holds one lasting connection to one node and
-// turns a poll into an mpp.Observation: connect, privilege, query, replication, lag, write,
+// turns a poll into an mpp.Observation: connect, privilege, query, replication, lag, write, commit,
 // cluster, identity and custom checks, each in a file of its own. A Checkpoint tries something
 // outside the pool. A Watcher tells within milliseconds that a server hung up.
 //
