@@ -22,6 +22,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"mpp"
+	"mpp/action"
 	"mpp/checks"
 	"mpp/config"
 	"mpp/journal"
@@ -30,6 +31,7 @@ import (
 	"mpp/poller"
 	"mpp/pool"
 	"mpp/publish/metrics"
+	"mpp/report"
 )
 
 // loopLimit bounds how long a start or a reload waits for the loop, whose first commit may take
@@ -58,6 +60,9 @@ type Daemon struct {
 	poller   *poller.Poller
 	watcher  *checks.Watcher
 	metrics  *metrics.Metrics
+	runner   *action.Runner
+	reports  *report.Store
+	watching *addressWatch
 	// mu guards what a reload changes outside the loop.
 	mu     sync.Mutex
 	config *config.Config
@@ -85,10 +90,13 @@ func New(o Options) (*Daemon, error) {
 	if d.watcher, err = checks.NewWatcher(); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch connections: %w", err), d.journal.Close(), d.lease.Release())
 	}
+	d.runner, d.reports = d.newRunner(), newReports(d.stateDir)
+	d.watching = &addressWatch{d: d}
 	d.loop = d.newLoop(o.Config, restored)
 	d.poller = poller.New(poller.Options{Observe: d.observed, CheckpointSeen: d.checkpointSeen, Slept: d.slept})
 	d.loop.poller = d.poller
 	d.metrics = metrics.New(metrics.Options{View: source{d}.View, Daemon: d.numbers})
+	d.tellMetrics()
 	return d, nil
 }
 
@@ -100,6 +108,7 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 		events:  newEventLog(c.Journal.EventsKept, restored.Events, restored.NextEventSeq),
 		views:   newViewStore(mpp.View{Version: mpp.Version, Started: now, At: now, Config: d.path}),
 		unready: map[string]bool{}, alive: func(time.Time) {}, note: d.logEvent, lease: d.lease.Check,
+		steps: d.runner, reports: d.reports, ended: func(op *mpp.Operation) { d.metrics.Ended(op) },
 	}
 	remembered := maps.Clone(restored.Pools)
 	for _, p := range c.Pools {
@@ -232,6 +241,9 @@ func ofPool(u journal.Uncertain) string {
 // Run runs the daemon until ctx ends. It returns the first error that ended it, or those of
 // stopping.
 func (d *Daemon) Run(ctx context.Context) error {
+	if err := d.runner.Set(crews(d.config)); err != nil {
+		return errors.Join(fmt.Errorf("prepare operations: %w", err), d.close())
+	}
 	notify := newNotify()
 	d.loop.alive = notify.alive
 	looping, stopLoop := context.WithCancel(context.Background())
@@ -257,6 +269,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	stopping, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
 	failed := []error{d.poller.Stop(stopping)}
+	d.watching.close()
 	services.stop()
 	stopLoop()
 	wait.Wait()
@@ -291,6 +304,7 @@ func (d *Daemon) watchWith(ctx context.Context, c *config.Config, set proberSet)
 		return err
 	}
 	d.setTargets(c, set, active)
+	d.watching.set(c)
 	return d.tellPoller(ctx)
 }
 
@@ -298,7 +312,8 @@ func (d *Daemon) watchWith(ctx context.Context, c *config.Config, set proberSet)
 func (d *Daemon) close() error {
 	stopping, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
-	err := d.poller.Stop(stopping)
+	d.watching.close()
+	err := errors.Join(d.poller.Stop(stopping), d.runner.Close(stopping))
 	return errors.Join(err, d.watcher.Close(), d.journal.Close(), d.lease.Release())
 }
 

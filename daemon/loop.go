@@ -66,6 +66,10 @@ type loop struct {
 	broken string
 	lost   string
 	lease  func() error
+	// steps carries out the steps of operations; reports keeps what came of them.
+	steps   steps
+	reports keeper
+	ended   func(op *mpp.Operation) // counts an operation that has ended; called from the loop only
 	// journalStats is renewed each second, for readers outside the loop.
 	journalStats atomic.Pointer[journal.Stats]
 	lastTick     time.Time
@@ -172,6 +176,8 @@ func (l *loop) collect(a *pool.Arbiter, in mpp.Input, actions []mpp.Action, repl
 			action.Event = &e
 			record.Events = append(record.Events, e)
 			l.batch.urgent = l.batch.urgent || e.Kind == mpp.EventState || e.Kind == mpp.EventPool
+		case mpp.ActionReport:
+			l.keep(action.Operation)
 		case mpp.ActionReply:
 			if reply != nil {
 				l.batch.replies = append(l.batch.replies, pendingReply{reply, *action.Result})
@@ -329,6 +335,8 @@ func (l *loop) carryOut(pool string, action mpp.Action) {
 		l.poller.PollNow(action.Node)
 	case mpp.ActionCheckpoints:
 		l.poller.TryCheckpoints(pool)
+	case mpp.ActionRun:
+		l.steps.Run(*action.Task)
 	default: // collect has dealt with it
 	}
 }

@@ -29,6 +29,10 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	if err != nil {
 		return d.refuse(ctx, err)
 	}
+	if err := d.runner.Set(crews(next)); err != nil {
+		d.drop(set)
+		return d.refuse(ctx, err)
+	}
 	// New nodes are put into the arbiters before they are polled: an observation of an unknown
 	// node is ignored.
 	before := d.config

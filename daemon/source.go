@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -62,23 +61,6 @@ func (s source) CheckNow(ctx context.Context, node string) (mpp.Observation, err
 
 func (s source) Record(_ context.Context, from time.Time, w io.Writer) error {
 	return s.d.loop.record(from, w)
-}
-
-// Operations has nothing to tell yet: no pool has an engine that promotes.
-func (s source) Operations(string, int) ([]mpp.Operation, error) { return nil, nil }
-
-// Operation knows none yet.
-func (s source) Operation(string, uint64) (mpp.Operation, bool) { return mpp.Operation{}, false }
-
-// Readiness is not told yet.
-func (s source) Readiness(string) (mpp.Readiness, bool) { return mpp.Readiness{}, false }
-
-// Statements has no plans to spell yet.
-func (s source) Statements(mpp.Operation) [][]string { return nil }
-
-// Doctor does not try anything yet.
-func (s source) Doctor(context.Context, string) (mpp.Diagnosis, error) {
-	return mpp.Diagnosis{}, errors.New("diagnose pool: this mppd cannot try an engine yet")
 }
 
 func (s source) Reload(ctx context.Context) error { return s.d.Reload(ctx) }

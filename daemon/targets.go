@@ -46,7 +46,7 @@ func (d *Daemon) setTargets(c *config.Config, set proberSet, active map[string]b
 			made.prober.SetPoolNodes(neighbours)
 			targets = append(targets, poller.Target{
 				Node: n.Address, Pool: p.Name, Interval: p.Interval, ConfirmInterval: p.ConfirmInterval,
-				SlowInterval: p.SlowInterval, Timeout: p.Timeout, Prober: made.prober, Active: active[n.Address],
+				SlowInterval: p.SlowInterval, Timeout: p.Timeout, ConfirmTimeout: p.ConfirmTimeout, Prober: made.prober, Active: active[n.Address],
 			})
 		}
 		for _, each := range p.Checkpoints {
