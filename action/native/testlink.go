@@ -1,0 +1,77 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"mpp/replication"
+)
+
+// testLink is the step test-link: it lets the receiver connect anew.
+func testLink(ctx context.Context, t *task) (outcome, error) {
+	s, err := t.session(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	l, err := t.testable(ctx, s)
+	if err != nil {
+		return outcome{}, err
+	}
+	e := t.begin(s, s.dialect.Stop(l.Name, replication.Receiver))
+	if !e.wait(ctx, untilEnd(ctx)) && !t.leave(e) {
+		return outcome{}, fmt.Errorf("not tested: stop receiver: %w", context.DeadlineExceeded)
+	}
+	if e.err != nil {
+		return outcome{}, fmt.Errorf("not tested: stop receiver: %w", e.err)
+	}
+	// If the applier has stopped meanwhile, starting would throw the relay log away.
+	if _, err := t.testable(ctx, s); err != nil {
+		return outcome{}, err
+	}
+	if err := s.say(ctx, s.dialect.Start(l.Name, replication.Receiver)); err != nil {
+		return outcome{}, fmt.Errorf("start receiver: %w", err)
+	}
+	return t.linked(ctx, s)
+}
+
+// testable returns the channel, unless a test would do harm: MariaDB throws away what it received
+// and did not execute when the receiver is started while the applier is stopped.
+func (t *task) testable(ctx context.Context, s *session) (*replication.Link, error) {
+	l, err := t.link(ctx, s)
+	switch {
+	case err != nil:
+		return nil, err
+	case l == nil:
+		return nil, errors.New("not tested: it is no replica")
+	case l.SQL != "Yes" && s.dialect.Flavour == replication.MariaDB:
+		return nil, refuse("not tested: its applier is stopped, and starting the receiver would throw away what it has received")
+	default:
+		return l, nil
+	}
+}
+
+// linked waits until the receiver has a connection. That it gets none is a finding, too.
+func (t *task) linked(ctx context.Context, s *session) (outcome, error) {
+	var k ticker
+	last := ""
+	for {
+		l, err := t.link(ctx, s)
+		switch {
+		case err != nil && ctx.Err() != nil && last != "":
+		case err != nil:
+			return outcome{}, err
+		case l == nil:
+			return outcome{}, errors.New("not tested: it is no replica any more")
+		case l.IO == "Yes":
+			return outcome{text: "it receives from its source", alive: true}, nil
+		case l.IO == "No" && l.IOErrno != 0:
+			return outcome{text: fmt.Sprintf("its receiver has stopped: error %d: %s", l.IOErrno, l.IOError)}, nil
+		default:
+			last = trouble(l)
+		}
+		if !k.next(ctx) {
+			return outcome{text: "it cannot connect to its source: " + last}, nil
+		}
+	}
+}
