@@ -16,8 +16,7 @@ func binlogEnd(ctx context.Context, h remote.Host, base string) (log string, siz
 	if base == "" {
 		return "", 0, fmt.Errorf("%s: where the binary log is is not known", h)
 	}
-	index := remote.Quote(base + ".index")
-	out, err := h.Run(ctx, "f=$(tail -n 1 "+index+") && cd "+remote.Quote(path.Dir(base))+" && stat -c '%s %n' \"$f\"")
+	out, err := h.Run(ctx, "f=$(ls -1 "+remote.Quote(base)+".[0-9]* | sort -V | tail -n 1) && stat -c '%s %n' \"$f\"")
 	if err != nil {
 		return "", 0, err
 	}

@@ -175,7 +175,7 @@ func (l *loop) collect(a *pool.Arbiter, in mpp.Input, actions []mpp.Action, repl
 			e := l.events.number(*action.Event)
 			action.Event = &e
 			record.Events = append(record.Events, e)
-			l.batch.urgent = l.batch.urgent || e.Kind == mpp.EventState || e.Kind == mpp.EventPool
+			l.batch.urgent = l.batch.urgent || e.Kind == mpp.EventState || e.Kind == mpp.EventPool || e.Kind == mpp.EventOperation
 		case mpp.ActionReport:
 			l.keep(action.Operation)
 		case mpp.ActionReply:

@@ -34,6 +34,9 @@ type Arbiter struct {
 	// readiness is the last one, made at readyAt.
 	readiness *mpp.Readiness
 	readyAt   time.Time
+	// settled is when the last operation that moved the role ended: what was polled before says
+	// nothing about who should follow whom.
+	settled time.Time
 }
 
 // node is a node with what is known of it since the start.

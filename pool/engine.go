@@ -27,8 +27,10 @@ type engineNode struct {
 	// spokeBefore is the one before that.
 	spokeBefore *mpp.Observation
 	// advanced is when the node was last seen to have received something new.
-	advanced time.Time
-	received string
+	// That came after advancedFrom, the poll before; received is what it had at receivedAt.
+	advanced, advancedFrom time.Time
+	received               string
+	receivedAt             time.Time
 	// errant are transactions that only this node has, by the last comparison.
 	errant string
 	// linkTested is when it was last tried whether the node can connect to the ACTIVE one, and
@@ -63,8 +65,11 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 	if o.Server.Flavour != "" {
 		n.spokeBefore, n.spoke = n.spoke, o
 	}
-	if len(o.Channels) > 0 && o.Channels[0].Received != n.received {
-		n.received, n.advanced = o.Channels[0].Received, o.At
+	if len(o.Channels) > 0 {
+		if o.Channels[0].Received != n.received {
+			n.received, n.advanced, n.advancedFrom = o.Channels[0].Received, o.At, n.receivedAt
+		}
+		n.receivedAt = o.At
 	}
 	if !a.expectsBrokenLinks() {
 		n.unfit = o.Unfit()
@@ -334,7 +339,7 @@ func (a *Arbiter) moveRole(now time.Time, op *mpp.Operation) {
 
 // endRole takes in that the operation which moves the role has ended.
 func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
-	a.head.Operation = nil
+	a.head.Operation, a.settled = nil, now
 	a.headChanged, a.headSync = true, true
 	severity := mpp.Info
 	switch {

@@ -143,12 +143,12 @@ func (o *outage) witness(n *node) (testimony, string) {
 	}
 	c := n.spoke.Channels[0]
 	switch {
-	case n.advanced.After(miss) && !o.stuck():
+	case c.IO == "Connecting" || c.IOErrno != 0:
+		return broken, fmt.Sprintf("%s has lost it (IO thread: %s, error %d)", address, c.IO, c.IOErrno)
+	case n.advancedFrom.After(miss) && !o.stuck():
 		return receiving, fmt.Sprintf("%s received transactions at %s", address, clock(n.advanced))
 	case n.linkTested.After(miss) && n.linkAlive:
 		return receiving, fmt.Sprintf("%s connected to it anew at %s", address, clock(n.linkTested))
-	case c.IO == "Connecting" || c.IOErrno != 0:
-		return broken, fmt.Sprintf("%s has lost it (IO thread: %s, error %d)", address, c.IO, c.IOErrno)
 	case n.linkTested.After(miss):
 		return broken, address + " could not connect to it anew"
 	case c.IO == "No":

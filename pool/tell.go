@@ -141,6 +141,8 @@ func (a *Arbiter) laneOf(n *node, writerless bool) mpp.Lane {
 		return mpp.LaneNormal
 	case a.watchesClosely() && n.mem.State != mpp.Failed:
 		return a.closeLane(n) // each word of a replica counts while the ACTIVE node is silent
+	case n.mem.State == mpp.Failed && n.mem.Failing == mpp.Reach && a.engine():
+		return mpp.LaneNormal // one that comes back as a writer is to be fenced at once
 	case n.mem.State == mpp.Failed && n.mem.Failing == mpp.Reach:
 		return mpp.LaneSlow
 	case n.mem.Maintenance.On || (a.head.Maintenance.On && n.mem.State != mpp.Unknown):

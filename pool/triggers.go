@@ -105,7 +105,7 @@ func (a *Arbiter) testLinks(now time.Time, active *node) {
 		if n == active || n.observation == nil || n.spoke == nil || !n.spoke.At.After(miss) || len(n.spoke.Channels) == 0 {
 			continue
 		}
-		idle := n.spoke.Channels[0].IO == "Yes" && !n.advanced.After(miss)
+		idle := n.spoke.Channels[0].IO == "Yes" && !n.advancedFrom.After(miss)
 		if idle && (n.linkTested.Before(miss) || now.Sub(n.linkTested) > linkPause) {
 			a.begin(now, mpp.Operation{Kind: mpp.OpTestLinks, Old: active.policy.Address, Reason: active.policy.Address + " is silent: " + active.mem.Message})
 			return
@@ -233,7 +233,7 @@ func (a *Arbiter) anyoneAhead(now time.Time, n *node) bool {
 func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 	o := n.observation
 	stray := a.policy.Failover.Addresses && n.strays >= strayLooks
-	answers := o != nil && n.mem.Failing != mpp.Reach && o.Server.Flavour != "" && o.At.After(active.mem.Since)
+	answers := o != nil && n.mem.Failing != mpp.Reach && o.Server.Flavour != "" && o.At.After(active.mem.Since) && o.At.After(a.settled)
 	writable := answers && !o.Server.ReadOnly
 	back := answers && a.policy.Failover.Rejoin && n.keptOut == "" && active.mem.Failing == "" && a.mayRejoin(active, n)
 	op := mpp.Operation{Kind: mpp.OpFence, Old: n.policy.Address}

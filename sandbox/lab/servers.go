@@ -12,31 +12,39 @@ import (
 	"mpp/sandbox"
 )
 
-// startAll starts every sshd and every pool, some at the same time.
+// startAll starts every pool, some at the same time, and then every sshd: what sshd runs sees
+// only the disks that were mounted before it.
 func (l *Lab) startAll(ctx context.Context, o Options) error {
+	l.Pools = make([]*Pool, o.Pools)
+	err := together(ctx, o.Pools, func(ctx context.Context, i int) (err error) {
+		l.Pools[i], err = l.startPool(ctx, i+1, o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return together(ctx, len(l.Hosts), func(ctx context.Context, i int) error {
+		if l.Hosts[i].Kind != KindServer {
+			return nil
+		}
+		return l.startSshd(ctx, l.Hosts[i])
+	})
+}
+
+// together does n things, some at the same time; when one fails, the others are given up.
+func together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l.Pools = make([]*Pool, o.Pools)
-	errs := make([]error, len(l.Hosts)+o.Pools)
-	fail := func(i int, err error) {
-		if errs[i] = err; err != nil {
-			cancel() // no use to wait for the others
-		}
-	}
+	errs := make([]error, n)
 	slots := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
-	for i, h := range l.Hosts {
-		if h.Kind == KindServer {
-			all.Go(func() { fail(i, l.startSshd(ctx, h)) })
-		}
-	}
-	for i := range l.Pools {
+	for i := range n {
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			var err error
-			l.Pools[i], err = l.startPool(ctx, i+1, o)
-			fail(len(l.Hosts)+i, err)
+			if errs[i] = do(ctx, i); errs[i] != nil {
+				cancel() // no use to wait for the others
+			}
 		})
 	}
 	all.Wait()
