@@ -273,15 +273,15 @@ does so too when "mpp lab up" was killed half-way, or when the lab's folder is g
 }
 
 func newLabExec(l *labCommand) *cobra.Command {
-	return &cobra.Command{
-		Use:   "exec HOST -- COMMAND...",
+	cmd := &cobra.Command{
+		Use:   "exec HOST [--] COMMAND...",
 		Short: "run a command on a host",
 		Long: `exec runs a command on a host of the lab: in its network, with its interfaces, and with this
-machine's files and processes. Its exit code is that of mpp lab exec, 1 to 255.`,
-		Example: `  mpp lab exec db1 -- ip addr show eth0
-  mpp lab exec client1 -- mariadb -h 10.70.1.100 -u app -p`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) < 2 {
+machine's files and processes. The exit code is the command's.`,
+		Example: `  mpp lab exec db1 ip addr show eth0
+  mpp lab exec client1 mariadb -h 10.128.1.100 -u app -p`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 || (args[1] == "--" && len(args) == 2) {
 				return usagef("usage: mpp lab exec HOST -- COMMAND...", "exec needs a host and a command")
 			}
 			return nil
@@ -293,7 +293,14 @@ machine's files and processes. Its exit code is that of mpp lab exec, 1 to 255.`
 				return err
 			}
 			defer opened.Forget()
-			return l.exec(h.Command(cmd.Context(), args[1:]...))
+			command := args[1:]
+			if command[0] == "--" {
+				command = command[1:]
+			}
+			return l.exec(h.Command(cmd.Context(), command...))
 		},
 	}
+	// What follows the host is the command's, flags too.
+	cmd.Flags().SetInterspersed(false)
+	return cmd
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,57 +33,60 @@ func (l *labCommand) exec(command *exec.Cmd) error {
 // labFault is a command that does something to one host.
 type labFault struct {
 	verb, short, long string
-	// servers says that only hosts with a database server will do.
-	servers bool
-	do      func(context.Context, *lab.Host) error
-	done    string
+	// suits are the kinds of hosts that will do.
+	suits []lab.Kind
+	do    func(context.Context, *lab.Host) error
+	done  string
 }
 
 func labFaults() []labFault {
+	anyHost := []lab.Kind{lab.KindServer, lab.KindManager, lab.KindClient}
+	processes, servers := anyHost[:2], anyHost[:1]
 	return []labFault{
 		{
 			"kill", "kill a server with -9",
 			`kill ends a host's database server with kill -9, as a crash does; the host itself and its
-addresses stay. "mpp lab start" starts it again.`, true,
-			func(_ context.Context, h *lab.Host) error { return h.Kill() }, "its server is killed",
+addresses stay. "mpp lab start" starts it again. On the manager it is mppd that is killed;
+so with stop, start, freeze and thaw.`, processes,
+			func(_ context.Context, h *lab.Host) error { return h.Kill() }, "killed",
 		},
 		{
 			"stop", "shut a server down cleanly",
 			`stop shuts a host's database server down, as an administrator does who tells nobody.
-"mpp lab start" starts it again.`, true,
-			func(ctx context.Context, h *lab.Host) error { return h.Stop(ctx) }, "its server is shut down",
+"mpp lab start" starts it again.`, processes,
+			func(ctx context.Context, h *lab.Host) error { return h.Stop(ctx) }, "shut down",
 		},
 		{
 			"start", "start a server again",
 			`start starts a server that was killed or stopped, with the data that it has: read-only,
-unless the lab was made with --writable, and replicating if it did so before.`, true,
-			func(ctx context.Context, h *lab.Host) error { return h.Start(ctx) }, "its server runs",
+unless the lab was made with --writable, and replicating if it did so before.`, processes,
+			func(ctx context.Context, h *lab.Host) error { return h.Start(ctx) }, "started",
 		},
 		{
 			"freeze", "stop a server's process, so that it connects and never answers",
 			`freeze stops a server's process with SIGSTOP: the kernel still accepts connections for it,
-and nothing answers. "mpp lab thaw" ends it.`, true,
-			func(_ context.Context, h *lab.Host) error { return h.Freeze() }, "its server is frozen",
+and nothing answers. "mpp lab thaw" ends it.`, processes,
+			func(_ context.Context, h *lab.Host) error { return h.Freeze() }, "frozen",
 		},
 		{
 			"thaw", "let a frozen server go on",
-			`thaw ends freeze.`, true,
-			func(_ context.Context, h *lab.Host) error { return h.Thaw() }, "its server goes on",
+			`thaw ends freeze.`, processes,
+			func(_ context.Context, h *lab.Host) error { return h.Thaw() }, "goes on",
 		},
 		{
 			"heal", "end cut and slow",
-			`heal mends a host's link, whatever was done to it by cut, cut --from and slow.`, false,
+			`heal mends a host's link, whatever was done to it by cut, cut --from and slow.`, anyHost,
 			func(ctx context.Context, h *lab.Host) error { return h.Heal(ctx) }, "its link is whole",
 		},
 		{
 			"fill", "fill the disk of a server's binary logs",
 			`fill fills the disk that a server's binary logs are on: reads work, commits hang. "mpp lab
-empty" ends it.`, true,
+empty" ends it.`, servers,
 			func(_ context.Context, h *lab.Host) error { return h.Fill() }, "its disk is full",
 		},
 		{
 			"empty", "end fill",
-			`empty ends fill: there is room on the disk again.`, true,
+			`empty ends fill: there is room on the disk again.`, servers,
 			func(_ context.Context, h *lab.Host) error { return h.Empty() }, "its disk has room",
 		},
 	}
@@ -97,23 +101,19 @@ func newLabFaults(l *labCommand) []*cobra.Command {
 }
 
 func (l *labCommand) newFault(f labFault) *cobra.Command {
-	var kinds []lab.Kind
-	if f.servers {
-		kinds = []lab.Kind{lab.KindServer}
-	}
 	return &cobra.Command{
 		Use: f.verb + " HOST", Short: f.short, Long: f.long,
 		Example:           fmt.Sprintf("  mpp lab %s db1", f.verb),
 		Args:              exactly("host"),
-		ValidArgsFunction: first(l.completeHosts(kinds...)),
+		ValidArgsFunction: first(l.completeHosts(f.suits...)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opened, h, err := l.host(args[0])
 			if err != nil {
 				return err
 			}
 			defer opened.Forget()
-			if f.servers && h.Server() == nil {
-				return usagef("", "host %s has no database server", h.Name)
+			if !slices.Contains(f.suits, h.Kind) {
+				return usagef("", "host %s has no server to %s", h.Name, f.verb)
 			}
 			if err := f.do(cmd.Context(), h); err != nil {
 				return err

@@ -65,16 +65,16 @@ func labText(s lab.Status, p page) string {
 		t.add(cell{text: h.Name}, cell{text: h.Address}, labServer(h), labWrites(h), cell{text: h.Source}, labLink(h), cell{text: labTrouble(h), style: bad})
 	}
 	t.render(&b, p)
-	b.WriteString("\n")
-	if s.Mppd == 0 {
-		b.WriteString("mppd does not run\n")
-	} else {
-		fmt.Fprintf(&b, "mppd runs, as process %d\n", s.Mppd)
-	}
 	return b.String()
 }
 
 func labServer(h lab.HostStatus) cell {
+	if h.Kind == lab.KindManager && h.Server != "" {
+		h.Kind = lab.KindServer
+		c := labServer(h)
+		c.text = "mppd " + c.text
+		return c
+	}
 	switch h.Server {
 	case "":
 		return cell{text: "-", style: dim}
@@ -89,7 +89,7 @@ func labServer(h lab.HostStatus) cell {
 
 func labWrites(h lab.HostStatus) cell {
 	switch {
-	case h.Server == "":
+	case h.Kind != lab.KindServer:
 		return cell{text: "-", style: dim}
 	case !h.Answered:
 		return cell{text: "?", style: caution}

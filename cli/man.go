@@ -104,7 +104,7 @@ func writePage(cmd *cobra.Command, header *doc.GenManHeader, to io.Writer) error
 
 // optionLine is an option with its default, as the generator writes it.
 func optionLine() *regexp.Regexp {
-	return regexp.MustCompile(`(?m)^((?:\\fB-\w\\fP, )?\\fB--([a-z-]+)\\fP)\[?=.*$`)
+	return regexp.MustCompile(`(?m)^((?:\\fB-\w\\fP, )?\\fB--([a-z0-9-]+)\\fP)\[?=.*$`)
 }
 
 func flagOf(cmd *cobra.Command, name string) *pflag.Flag {
@@ -129,5 +129,5 @@ func valueOf(flag *pflag.Flag) string {
 
 // holdsOthers reports whether a command does nothing but print its help by itself.
 func holdsOthers(cmd *cobra.Command) bool {
-	return !cmd.HasParent() || cmd.Name() == "config" || cmd.Name() == "demo"
+	return !cmd.HasParent() || cmd.Name() == "config" || cmd.Name() == "demo" || cmd.Name() == "lab"
 }

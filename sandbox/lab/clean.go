@@ -37,7 +37,7 @@ func (l *Lab) Close(ctx context.Context) error {
 	}
 	for _, p := range l.Pools {
 		if p != nil {
-			err = errors.Join(err, p.Pool.Close())
+			err = errors.Join(err, p.Close())
 		}
 	}
 	l.forget()
@@ -70,16 +70,40 @@ func Down(ctx context.Context, dir string) (bool, error) {
 	if err != nil {
 		return there, fmt.Errorf("remove lab: %w", err)
 	}
-	if !there && len(names) == 0 {
+	pools, err := filepath.Glob(filepath.Join(dir, "pools", "lab[0-9]*", "*", "disk"))
+	if err != nil {
+		return there, fmt.Errorf("remove lab: %w", err)
+	}
+	if !there && len(names) == 0 && len(pools) == 0 {
 		return false, nil
 	}
 	if !there {
-		return true, clearSpaces(ctx, id)
+		return true, removeTorso(ctx, dir, id)
 	}
 	if err := checkOwner(dir); err != nil {
 		return true, fmt.Errorf("remove lab: %w", err)
 	}
 	return true, remove(ctx, dir, id)
+}
+
+// removeTorso removes what is left of a lab whose record somebody has removed: only what is
+// known to be a lab's, for the folder may be another one by now.
+func removeTorso(ctx context.Context, dir, id string) error {
+	if err := clearSpaces(ctx, id); err != nil {
+		return fmt.Errorf("remove lab: %w", err)
+	}
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := checkOwner(dir); err != nil {
+		return fmt.Errorf("remove lab: %w", err)
+	}
+	if err := removePools(dir); err != nil {
+		return fmt.Errorf("remove lab: %w", err)
+	}
+	_ = os.Remove(filepath.Join(dir, "pools"))
+	_ = os.Remove(dir) // fails if it holds anything else
+	return nil
 }
 
 // checkOwner refuses a folder of another user, whose word on what to remove is not taken.
@@ -110,8 +134,8 @@ func remove(ctx context.Context, dir, id string) error {
 	return nil
 }
 
-func removeFiles(dir string) error {
-	pools, err := filepath.Glob(filepath.Join(dir, "pools", "*"))
+func removePools(dir string) error {
+	pools, err := filepath.Glob(filepath.Join(dir, "pools", "lab[0-9]*"))
 	if err != nil {
 		return err
 	}
@@ -119,6 +143,13 @@ func removeFiles(dir string) error {
 		if err := sandbox.Remove(p); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func removeFiles(dir string) error {
+	if err := removePools(dir); err != nil {
+		return err
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -151,18 +151,12 @@ func TestDownFindsALabWhoseFolderIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	l, err := lab.Open(dir, nil)
-	if err != nil {
-		t.Fatal(err)
+	// It fails at the servers' disks, which are mounted, and that is what it leaves.
+	if err := os.RemoveAll(dir); err == nil {
+		t.Fatal("a folder with mounts in it is gone: the test shows nothing")
 	}
-	for _, h := range l.Pools[0].Hosts {
-		if err := syscall.Unmount(filepath.Join(h.Server().Dir(), "disk"), syscall.MNT_DETACH); err != nil {
-			t.Fatal(err)
-		}
-	}
-	l.Forget()
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
+	if _, err := os.Stat(filepath.Join(dir, "lab.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Fatal("the record is still there: the test shows nothing")
 	}
 	if was, err := lab.Down(t.Context(), dir); err != nil || !was {
 		t.Fatalf("down: %v %v", was, err)
@@ -179,7 +173,7 @@ func TestRemainsOfAnEarlierBootAreNoLabAndGo(t *testing.T) {
 	labtest.Need(t)
 	cmd, dir := startHelper(t, "up", "MPP_LAB_DIR="+filepath.Join(t.TempDir(), "lab"))
 	defer func() { _ = cmd.Wait() }()
-	defer cmd.Process.Kill()
+	defer func() { _ = cmd.Process.Kill() }()
 	text, err := os.ReadFile(filepath.Join(dir, "lab.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -20,13 +20,19 @@ type ConfigOptions struct {
 	End string
 }
 
-// ConfigFile is the configuration of the lab's mppd, Socket where it answers, StateDir
-// where it keeps its journal, and LogFile what it said.
+// ConfigFile is the configuration of the lab's mppd.
 func (l *Lab) ConfigFile() string { return filepath.Join(l.dir, "mpp.toml") }
-func (l *Lab) Socket() string     { return filepath.Join(l.runDir(), "mppd.sock") }
-func (l *Lab) StateDir() string   { return filepath.Join(l.dir, "state") }
-func (l *Lab) LogFile() string    { return filepath.Join(l.dir, "mppd.log") }
-func (l *Lab) runDir() string     { return filepath.Join(l.dir, "run") }
+
+// Socket is where mppd answers.
+func (l *Lab) Socket() string { return filepath.Join(l.runDir(), "mppd.sock") }
+
+// StateDir is where mppd keeps its journal.
+func (l *Lab) StateDir() string { return filepath.Join(l.dir, "state") }
+
+// LogFile is where all that mppd has said goes.
+func (l *Lab) LogFile() string { return filepath.Join(l.dir, "mppd.log") }
+
+func (l *Lab) runDir() string { return filepath.Join(l.dir, "run") }
 
 // WriteConfig writes the configuration of mppd, with its password files. Up has done so
 // without additions; a running mppd takes the change with a reload or a restart.

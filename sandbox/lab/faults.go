@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -15,13 +16,16 @@ import (
 // needServer returns the host's server, or an error that says that it has none.
 func (h *Host) needServer() (*sandbox.Server, error) {
 	if h.server == nil {
-		return nil, fmt.Errorf("host %s has no database server", h.Name)
+		return nil, fmt.Errorf("host %s: %w", h.Name, ErrNoServer)
 	}
 	return h.server, nil
 }
 
-// Kill ends the server at once, as a crash does.
+// Kill ends the server, or the manager's mppd, at once, as a crash does.
 func (h *Host) Kill() error {
+	if h.Kind == KindManager {
+		return h.lab.KillMppd()
+	}
 	s, err := h.needServer()
 	if err != nil {
 		return err
@@ -29,8 +33,12 @@ func (h *Host) Kill() error {
 	return s.Kill()
 }
 
-// Freeze stops the server's process without ending it: it connects and never answers.
+// Freeze stops the server's process, or mppd's, without ending it: it connects and never
+// answers.
 func (h *Host) Freeze() error {
+	if h.Kind == KindManager {
+		return h.lab.SignalMppd(syscall.SIGSTOP)
+	}
 	s, err := h.needServer()
 	if err != nil {
 		return err
@@ -38,8 +46,11 @@ func (h *Host) Freeze() error {
 	return s.Freeze()
 }
 
-// Thaw lets a frozen server go on.
+// Thaw lets what was frozen go on.
 func (h *Host) Thaw() error {
+	if h.Kind == KindManager {
+		return h.lab.SignalMppd(syscall.SIGCONT)
+	}
 	s, err := h.needServer()
 	if err != nil {
 		return err
@@ -47,8 +58,11 @@ func (h *Host) Thaw() error {
 	return s.Thaw()
 }
 
-// Stop shuts the server down cleanly, as an administrator does who tells nobody.
+// Stop shuts the server or mppd down cleanly, as an administrator does who tells nobody.
 func (h *Host) Stop(ctx context.Context) error {
+	if h.Kind == KindManager {
+		return h.lab.StopMppd(ctx)
+	}
 	s, err := h.needServer()
 	if err != nil {
 		return err
@@ -56,8 +70,11 @@ func (h *Host) Stop(ctx context.Context) error {
 	return s.Stop(ctx)
 }
 
-// Start starts the server again with the data that it has.
+// Start starts the server or mppd again with the data that it has.
 func (h *Host) Start(ctx context.Context) error {
+	if h.Kind == KindManager {
+		return h.lab.restartMppd(ctx)
+	}
 	s, err := h.needServer()
 	if err != nil {
 		return err

@@ -24,6 +24,8 @@ var (
 	ErrThere = errors.New("a lab is there")
 	// ErrNone means that the folder has no lab.
 	ErrNone = errors.New("no lab is there")
+	// ErrNoServer means that a host runs nothing that could be broken.
+	ErrNoServer = errors.New("it has no server")
 	// ErrNotReady means that the lab's Up is not done, or was killed.
 	ErrNotReady = errors.New("the lab is not complete")
 )

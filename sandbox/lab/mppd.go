@@ -21,6 +21,12 @@ const stopLimit = 5 * time.Second
 // mppdFile is the name of the file, in a lab's folder, that says which process mppd is.
 const mppdFile = "mppd.json"
 
+// mppdRecord is what is in it.
+type mppdRecord struct {
+	Program string     `json:"program"`
+	Process process.ID `json:"process"`
+}
+
 // StartMppd starts the program mppd on the manager's host, with the lab's configuration,
 // and returns when its socket is there.
 func (l *Lab) StartMppd(ctx context.Context, program string) error {
@@ -71,7 +77,7 @@ func (l *Lab) launchMppd(ctx context.Context, program string) (*process.Process,
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(p.ID())
+	text, err := json.Marshal(mppdRecord{Program: program, Process: p.ID()})
 	if err == nil {
 		err = os.WriteFile(filepath.Join(l.dir, mppdFile), text, 0o600)
 	}
@@ -86,21 +92,48 @@ func (l *Lab) launchMppd(ctx context.Context, program string) (*process.Process,
 func (l *Lab) Mppd() *process.Process {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.mppd == nil {
-		if id, err := recordedMppd(l.dir); err == nil && id.Alive() {
-			l.mppd = process.Found(id)
+	if !l.mppd.Running() {
+		if rec, err := recordedMppd(l.dir); err == nil && rec.Process.Alive() {
+			l.mppd = process.Found(rec.Process)
 		}
 	}
 	return l.mppd
 }
 
-func recordedMppd(dir string) (process.ID, error) {
-	var id process.ID
+func recordedMppd(dir string) (mppdRecord, error) {
+	var rec mppdRecord
 	text, err := os.ReadFile(filepath.Join(dir, mppdFile))
 	if err == nil {
-		err = json.Unmarshal(text, &id)
+		err = json.Unmarshal(text, &rec)
 	}
-	return id, err
+	return rec, err
+}
+
+// restartMppd starts the program that was started before.
+func (l *Lab) restartMppd(ctx context.Context) error {
+	rec, err := recordedMppd(l.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("start mppd: %w: the lab was made without mppd", ErrNoServer)
+	}
+	if err != nil {
+		return fmt.Errorf("start mppd: %w", err)
+	}
+	return l.StartMppd(ctx, rec.Program)
+}
+
+// mppdState is how mppd is, as a server is; empty if there never was one.
+func (l *Lab) mppdState() string {
+	if _, err := recordedMppd(l.dir); err != nil {
+		return ""
+	}
+	switch p := l.Mppd(); {
+	case !p.Running():
+		return ServerDown
+	case p.Stopped():
+		return ServerFrozen
+	default:
+		return ServerRunning
+	}
 }
 
 // StopMppd ends mppd, with SIGTERM first. It is no error if it does not run.
@@ -141,14 +174,14 @@ func (l *Lab) SignalMppd(sig syscall.Signal) error {
 
 // stopRecordedMppd ends the mppd that a lab's folder names.
 func stopRecordedMppd(ctx context.Context, dir string) error {
-	id, err := recordedMppd(dir)
+	rec, err := recordedMppd(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return nil //nolint:nilerr // half-written; it runs in the lab, and is ended with all that does
 	}
-	return endMppd(ctx, process.Found(id))
+	return endMppd(ctx, process.Found(rec.Process))
 }
 
 func endMppd(ctx context.Context, p *process.Process) error {

@@ -1,8 +1,6 @@
 package lab
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -76,16 +74,4 @@ func (l *Lab) Forget() {
 		_ = r.stop()
 	}
 	l.forget()
-}
-
-// Reset takes down the links' faults of all hosts and thaws frozen servers.
-func (l *Lab) Reset(ctx context.Context) error {
-	var failed []error
-	for _, h := range l.Hosts {
-		failed = append(failed, h.Heal(ctx))
-		if h.server != nil && h.server.Frozen() {
-			failed = append(failed, h.Thaw())
-		}
-	}
-	return errors.Join(failed...)
 }

@@ -169,7 +169,9 @@ func (r *relay) carry(from, to *os.File, s Slow) {
 	})
 	r.wait.Go(func() {
 		for l := range queue {
-			time.Sleep(time.Until(l.due))
+			if wait := time.Until(l.due); wait > 0 {
+				<-time.After(wait)
+			}
 			// A frame that the bridge does not take is lost, like any other.
 			_, _ = to.Write(l.frame)
 		}

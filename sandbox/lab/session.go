@@ -47,13 +47,20 @@ func (w *Writer) dial(ctx context.Context, from *Host) (*session, error) {
 	return s, nil
 }
 
-// dialPatiently is dial, again and again until ctx ends.
+// dialPatiently is dial, again and again until ctx ends. The error is the last one that
+// says more than that there was no answer, if there was any.
 func (w *Writer) dialPatiently(ctx context.Context, from *Host) (s *session, err error) {
+	var telling error
 	err = sandbox.Eventually(ctx, attemptEvery, func(ctx context.Context) error {
 		var err error
-		s, err = w.dial(ctx, from)
+		if s, err = w.dial(ctx, from); err != nil && errorKind(err) != noAnswer {
+			telling = err
+		}
 		return err
 	})
+	if err != nil && telling != nil {
+		err = telling
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNobody, err)
 	}
@@ -145,6 +152,9 @@ func (s *session) query(ctx context.Context, query string) ([][]string, error) {
 	}
 }
 
+// noAnswer is the kind of errors that say nothing but that time is up.
+const noAnswer = "no answer"
+
 // errorKind names what went wrong, the same for all errors of a kind.
 func errorKind(err error) string {
 	var answer *mysql.MySQLError
@@ -153,7 +163,7 @@ func errorKind(err error) string {
 	case errors.As(err, &answer):
 		return serverErrorKind(answer.Number)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return "no answer"
+		return noAnswer
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
@@ -161,7 +171,7 @@ func errorKind(err error) string {
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "unreachable"
 	case errors.As(err, &network) && network.Timeout():
-		return "no answer"
+		return noAnswer
 	case errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "connection lost"
 	default:

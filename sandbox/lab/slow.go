@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"time"
 
 	"mpp/sandbox"
@@ -59,7 +60,7 @@ func HostNames(dir string, kinds ...Kind) ([]string, error) {
 	}
 	var names []string
 	for _, h := range rec.Hosts {
-		if len(kinds) == 0 || kinds[0] == h.Kind {
+		if len(kinds) == 0 || slices.Contains(kinds, h.Kind) {
 			names = append(names, h.Name)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,8 +42,8 @@ func findSshd() (string, error) {
 func (l *Lab) sshdSettings(h *Host) string {
 	lines := []string{
 		"ListenAddress " + net.JoinHostPort(h.Address.String(), sshPort),
-		"HostKey " + l.hostKeyFile(h),
-		"AuthorizedKeysFile " + l.authorizedKeys(),
+		"HostKey " + strconv.Quote(l.hostKeyFile(h)),
+		"AuthorizedKeysFile " + strconv.Quote(l.authorizedKeys()),
 		"PermitRootLogin prohibit-password",
 		"AllowUsers root",
 		"PubkeyAuthentication yes",

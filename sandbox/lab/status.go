@@ -47,6 +47,7 @@ type HostStatus struct {
 	// Namespace is for ip netns exec.
 	Namespace string `json:"namespace"`
 	// Server is ServerRunning, ServerFrozen or ServerDown; empty for hosts without one.
+	// The manager's is mppd.
 	Server string `json:"server,omitempty"`
 	// Answered says that the server told the rest: ReadOnly, Source (the host that it
 	// replicates from) and Trouble of its replication.
@@ -101,6 +102,9 @@ func (h *Host) status(ctx context.Context, cuts string) (HostStatus, error) {
 	if h.server != nil {
 		s.Pool = poolName(h.Pool)
 		h.askServer(ctx, &s)
+	}
+	if h.Kind == KindManager {
+		s.Server = h.lab.mppdState()
 	}
 	for _, other := range h.cutsIn(cuts) {
 		s.CutFrom = append(s.CutFrom, other.Name)
