@@ -34,8 +34,16 @@ func Rank(f *Facts, old string, positions map[string]mpp.Position, excluded map[
 
 // rank is Rank, with the set of everything that any of the nodes has.
 func rank(f *Facts, old string, positions map[string]mpp.Position, excluded map[string]string) ([]mpp.Candidate, gtid.Set) {
-	var all []*standing
-	var union gtid.Set
+	all, union := standings(f, old, positions, excluded)
+	list := make([]mpp.Candidate, 0, len(all))
+	for _, s := range all {
+		list = append(list, s.candidate(len(list)+1))
+	}
+	return list, union
+}
+
+// standings puts the nodes in order.
+func standings(f *Facts, old string, positions map[string]mpp.Position, excluded map[string]string) (all []*standing, union gtid.Set) {
 	for i := range f.Nodes {
 		n := &f.Nodes[i]
 		if n.Address == old {
@@ -58,11 +66,7 @@ func rank(f *Facts, old string, positions map[string]mpp.Position, excluded map[
 		s.lacks = union.Minus(s.has)
 	}
 	slices.SortFunc(all, precedes)
-	list := make([]mpp.Candidate, 0, len(all))
-	for _, s := range all {
-		list = append(list, s.candidate(len(list)+1))
-	}
-	return list, union
+	return all, union
 }
 
 func firstReason(reasons ...string) string {

@@ -191,6 +191,8 @@ func afterSave(s *scene) next {
 	saved := s.last(mpp.StepSaveExtra, s.op.Old)
 	if saved.Status == mpp.StepDone {
 		s.note("%s", saved.Text)
+	} else {
+		s.note("they could not be saved: %s", saved.Text)
 	}
 	if s.op.Options.Clone {
 		if saved.Status != mpp.StepDone {

@@ -1,0 +1,443 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"mpp"
+)
+
+// deadA lets every step at the dead node fail.
+func deadA(g *stage) {
+	failing("a <-", unreachable())(g)
+	for _, kind := range []string{"remove-address a", "read-only a", "end-sessions a", "binlog-end a", "shutdown a"} {
+		failing(kind, unreachable())(g)
+	}
+}
+
+func TestFailoverFencesThenPromotesThenMovesTheAddressThenRepoints(t *testing.T) {
+	f := dead()
+	f.Policy.Events, f.Policy.ManageSemiSync, f.Policy.BinlogTail = true, true, true
+	f.Policy.Hooks = map[string]time.Duration{
+		mpp.HookBeforeFailover: time.Second, mpp.HookBeforePromote: time.Second,
+		mpp.HookAfterPromote: time.Second, mpp.HookAfterFailover: time.Second,
+	}
+	g := failover(t, f, deadA).want("", `
+		before: hook before-failover
+		fence: remove-address a
+		fence: read-only a
+		fence: end-sessions a
+		fence: binlog-end a
+		fence: stop-receiver b
+		fence: stop-receiver c
+		drain: drain b
+		ready: hook before-promote
+		promote: promote b
+		address: add-address b
+		address: semi-sync b source
+		repoint: hook after-promote
+		repoint: repoint c <- b
+		repoint: events-on b
+		after: hook after-failover
+	`).ends(mpp.Completed, "b:1 takes writes").noted("a:1 could not be fenced")
+	if g.op.New != "b:1" || g.op.Opened.IsZero() || g.op.Lost != "" || g.op.NothingLost != "" {
+		t.Errorf("New %q, Opened %s, Lost %q, NothingLost %q: want b:1, opened, nothing known lost and no proof", g.op.New, g.op.Opened, g.op.Lost, g.op.NothingLost)
+	}
+	if !Opened(g.op) || Cut(g.op) {
+		t.Error("the new node is not told to be open")
+	}
+}
+
+func TestRequiredFencingStopsTheFailoverBeforeAnythingIsChosen(t *testing.T) {
+	f := dead()
+	f.Policy.FenceRequired = true
+	g := failover(t, f, deadA).want("fence: stop", `
+		fence: stop-receiver b
+		fence: stop-receiver c
+		give-up: start-replica b (undo)
+		give-up: start-replica c (undo)
+	`).ends(mpp.Stopped, "a:1 could not be fenced")
+	if Opened(g.op) {
+		t.Error("it is told to be open")
+	}
+}
+
+func TestAnyProofOfFencingDoesWhereItIsRequired(t *testing.T) {
+	for _, proof := range []string{"remove-address a", "read-only a", "shutdown a"} {
+		f := dead()
+		f.Policy.FenceRequired, f.Policy.Shutdown, f.Policy.ShutdownTimeout = true, true, 3*time.Second
+		failover(t, f, deadA, func(g *stage) {
+			deadly := g.answer
+			g.answer = func(st *mpp.Step) *mpp.StepResult {
+				if strings.Contains(line(st), proof) {
+					return nil
+				}
+				return deadly(st)
+			}
+		}).ends(mpp.Completed, "b:1 takes writes").noted("a:1 is fenced")
+	}
+}
+
+func TestTheNextCandidateTakesOverWhenOneDiesInItsDrain(t *testing.T) {
+	failover(t, dead(), deadA, failing("drain b", unreachable())).want("drain", `
+		drain: drain b
+		drain: drain c
+		promote: promote c
+		address: add-address c
+		repoint: repoint b <- c
+	`).ends(mpp.Completed, "c:1 takes writes")
+}
+
+func TestAHalfPromotedCandidateIsClosedBeforeTheNextIsPromoted(t *testing.T) {
+	g := failover(t, dead(), deadA, failing("promote b", unreachable())).want("promote", `
+		promote: promote b
+		refence: read-only b
+		drain: drain c
+		promote: promote c
+		address: add-address c
+		repoint: repoint b <- c
+	`).ends(mpp.Completed, "c:1 takes writes")
+	if !Opened(g.op) {
+		t.Error("the second candidate is not told to be open")
+	}
+}
+
+func TestAFailoverWithoutAnyCandidateLeftStopsAndLetsReplicasReceiveAgain(t *testing.T) {
+	f := dead()
+	f.Nodes[2].Barred = "it is marked no_promote"
+	failover(t, f, deadA, failing("drain b")).want("drain", `
+		drain: drain b
+		give-up: start-replica b (undo)
+		give-up: start-replica c (undo)
+	`).ends(mpp.Stopped, "c:1: it is marked no_promote")
+}
+
+func TestAReplicaWhoseReceiverMayHaveStoppedIsStartedAgain(t *testing.T) {
+	failover(t, dead(), deadA, failing("stop-receiver", unreachable())).
+		has("give-up: start-replica b").has("give-up: start-replica c").ends(mpp.Stopped, "stop-receiver failed")
+}
+
+func TestAWantedTargetIsTheOnlyCandidate(t *testing.T) {
+	g := newStage(t, dead())
+	g.play(mpp.Operation{ID: 7, Kind: mpp.OpFailover, Old: "a:1", Wanted: "c:1"}, deadA).ends(mpp.Completed, "c:1 takes writes")
+	g = newStage(t, dead())
+	g.play(mpp.Operation{ID: 7, Kind: mpp.OpFailover, Old: "a:1", Wanted: "c:1"}, deadA, failing("drain c")).
+		ends(mpp.Stopped, "c:1 cannot take over").hasNot("promote")
+}
+
+func TestTheCandidateIsCompletedFromTheReplicaThatHasMore(t *testing.T) {
+	f := dead()
+	f.Nodes[2].Barred = "it is marked no_promote"
+	g := failover(t, f, deadA, position("b:1", mpp.Position{Executed: upTo(90), Received: upTo(95)}),
+		position("c:1", mpp.Position{Executed: upTo(100), Received: upTo(105)})).want("drain", `
+		drain: drain b
+		drain: drain c
+		complete: copy-from b <- c
+		promote: promote b
+		address: add-address b
+		repoint: repoint c <- b
+	`).ends(mpp.Completed, "b:1 takes writes")
+	if st := g.op.Steps[7]; st.Kind != mpp.StepCopyFrom || st.GTID != upTo(105) {
+		t.Errorf("it is completed to %s (%s), want %s", st.GTID, st.Kind, upTo(105))
+	}
+	if g.op.Lost != "" {
+		t.Errorf("%s is told to be lost", g.op.Lost)
+	}
+}
+
+func TestTheMoreCompleteReplicaIsPromotedWhereItMayBe(t *testing.T) {
+	failover(t, dead(), deadA, position("b:1", mpp.Position{Executed: upTo(100)}), position("c:1", mpp.Position{Executed: upTo(99), Received: upTo(105)})).
+		hasNot("copy-from").ends(mpp.Completed, "c:1 takes writes")
+}
+
+func TestWhatCannotBeCopiedIsLostAndStopsThePlan(t *testing.T) {
+	f := dead()
+	f.Nodes[2].Barred = "it is marked no_promote"
+	g := failover(t, f, deadA, failing("copy-from"), position("b:1", mpp.Position{Executed: upTo(100)}), position("c:1", mpp.Position{Executed: upTo(103)})).
+		hasNot("promote").ends(mpp.Stopped, "3 transactions would be lost ("+uuidA+":101-103), and max_loss is 0")
+	if g.op.Lost != "" || g.op.LostCount != 0 || g.op.NothingLost != "" {
+		t.Errorf("nothing was promoted, and it tells of a loss: %q, %d, %q", g.op.Lost, g.op.LostCount, g.op.NothingLost)
+	}
+}
+
+func TestACandidateThatDiesWhileItIsCompletedIsPassedOver(t *testing.T) {
+	f := dead()
+	f.Nodes[2].Barred = "it is marked no_promote"
+	failover(t, f, deadA, failing("copy-from", unreachable()), position("c:1", mpp.Position{Executed: upTo(103)})).
+		hasNot("promote").ends(mpp.Stopped, "copy-from failed")
+}
+
+func TestLossAboveTheLimitStopsBeforeThePromotionAndReplicasReceiveAgain(t *testing.T) {
+	f := dead()
+	f.Nodes[0].Observation.Server.GTID = upTo(104)
+	g := failover(t, f, deadA).want("drain", `
+		drain: drain b
+		give-up: start-replica b (undo)
+		give-up: start-replica c (undo)
+	`).ends(mpp.Stopped, "4 transactions would be lost")
+	if Opened(g.op) {
+		t.Error("it is told to be open")
+	}
+	f.Policy.MaxLoss = 4
+	if g = failover(t, f, deadA).ends(mpp.Completed, "b:1"); g.op.LostCount != 4 || g.op.Lost != uuidA+":101-104" {
+		t.Errorf("within max_loss: lost %d, %s", g.op.LostCount, g.op.Lost)
+	}
+	f.Policy.MaxLoss, f.Policy.AnyLoss = 0, true
+	failover(t, f, deadA).ends(mpp.Completed, "b:1")
+	f.Policy.AnyLoss = false
+	g = newStage(t, f)
+	g.play(mpp.Operation{ID: 7, Kind: mpp.OpFailover, Old: "a:1", Options: mpp.OperationOptions{AcceptLoss: true}}, deadA).ends(mpp.Completed, "b:1")
+	if g.op.LostCount != 4 {
+		t.Errorf("an accepted loss is told as %d", g.op.LostCount)
+	}
+}
+
+func TestTheEndOfTheDeadHostsLogIsTakenWhereItGoesOn(t *testing.T) {
+	f := dead()
+	f.Policy.BinlogTail = true
+	f.Nodes[0].Observation.Server.GTID = upTo(104)
+	end := func(log string, pos uint64) func(*stage) {
+		return failing("binlog-end", mpp.StepResult{Done: true, Position: &mpp.Position{OwnLog: log, OwnPos: pos}})
+	}
+	more := position("a:1", mpp.Position{Executed: upTo(106)})
+	g := failover(t, f, deadA, more, failing("binlog-tail", mpp.StepResult{Done: true, Text: "6 transactions", Position: &mpp.Position{Executed: upTo(106)}}), end("binlog.000005", 300)).
+		has("tail: binlog-tail b /data/binlog <- a").ends(mpp.Completed, "b:1")
+	if g.op.NothingLost == "" || g.op.Lost != "" {
+		t.Errorf("the tail was taken: lost %q, proof %q", g.op.Lost, g.op.NothingLost)
+	}
+	if st := (&scene{op: g.op}).last(mpp.StepBinlogTail, "b:1"); st.Log != "binlog.000004" || st.LogPos != 1000 {
+		t.Errorf("it is read from %s:%d, want binlog.000004:1000", st.Log, st.LogPos)
+	}
+	failover(t, f, deadA, more, failing("binlog-tail"), end("binlog.000005", 300)).hasNot("promote").
+		noted("could not be taken").ends(mpp.Stopped, "4 transactions would be lost")
+	failover(t, f, deadA, more, failing("binlog-tail", unreachable()), end("binlog.000005", 300)).
+		has("drain: drain c").has("tail: binlog-tail c").ends(mpp.Stopped, "binlog-tail failed: no answer")
+	f.Nodes[0].Observation.Server.GTID = upTo(100)
+	g = failover(t, f, deadA, end("binlog.000004", 1000)).hasNot("binlog-tail").ends(mpp.Completed, "b:1")
+	if !strings.Contains(g.op.NothingLost, "binlog.000004:1000") {
+		t.Errorf("the log ends where the replicas have read to, and the proof is %q", g.op.NothingLost)
+	}
+	f.Policy.BinlogTail = false
+	failover(t, f, deadA).hasNot("binlog-end").hasNot("binlog-tail")
+}
+
+func TestPlacesInAnotherServersLogAreNotTakenForTheOldOnes(t *testing.T) {
+	f := dead()
+	f.Policy.BinlogTail = true
+	f.Nodes[2].Barred = "it is marked no_promote"
+	// After it was completed from c, b's place is one in c's log, binlog.000099:9000.
+	g := failover(t, f, deadA, position("c:1", mpp.Position{Executed: upTo(103), SourceLog: "binlog.000004", SourcePos: 1300}),
+		position("a:1", mpp.Position{Executed: upTo(104)}),
+		failing("binlog-end", mpp.StepResult{Done: true, Position: &mpp.Position{OwnLog: "binlog.000004", OwnPos: 1400}})).
+		has("complete: copy-from b <- c").has("tail: binlog-tail b").ends(mpp.Completed, "b:1")
+	if st := (&scene{op: g.op}).last(mpp.StepBinlogTail, "b:1"); st.LogPos != 1300 {
+		t.Errorf("it is read from %d, want 1300, where the others had read to", st.LogPos)
+	}
+}
+
+func TestACandidateThatCouldNotBeCompletedIsGivenTheLogFromItsOwnPlace(t *testing.T) {
+	f := dead()
+	f.Policy.BinlogTail = true
+	f.Nodes[2].Barred = "it is marked no_promote"
+	g := failover(t, f, deadA, failing("copy-from"), position("c:1", mpp.Position{Executed: upTo(103), SourceLog: "binlog.000004", SourcePos: 1300}),
+		position("a:1", mpp.Position{Executed: upTo(104)}),
+		failing("binlog-end", mpp.StepResult{Done: true, Position: &mpp.Position{OwnLog: "binlog.000004", OwnPos: 1400}})).
+		ends(mpp.Completed, "b:1")
+	if st := (&scene{op: g.op}).last(mpp.StepBinlogTail, "b:1"); st == nil || st.LogPos != 1000 {
+		t.Errorf("the tail is %+v, want it from 1000: what c has is missing, too", st)
+	}
+}
+
+// semiSync lets a wait for b and c, which acknowledge.
+func semiSync(f *Facts) *Facts {
+	f.Nodes[0].Observation.Server.SemiSync = &mpp.SemiSync{Source: true, Clients: 2}
+	f.Nodes[0].Observation.Server.Settings.SemiSyncTimeout = 10 * time.Second
+	for i := 1; i < 3; i++ {
+		f.Nodes[i].Observation.Server.SemiSync = &mpp.SemiSync{Replica: true}
+		f.Nodes[i].Observation.Server.Settings.SemiSyncReplica = true
+	}
+	return f
+}
+
+func TestTheSemiSyncPromiseIsTheProofWhenEveryReplicaThatAcknowledgesWasAsked(t *testing.T) {
+	g := failover(t, semiSync(dead()), deadA).ends(mpp.Completed, "b:1")
+	if want := "commits waited for one of 2 replicas that acknowledge, and all of them were asked"; g.op.NothingLost != want {
+		t.Errorf("the proof is %q, want %q", g.op.NothingLost, want)
+	}
+}
+
+func TestAReplicaThatAcknowledgesAndWasNotAskedStopsThePlan(t *testing.T) {
+	g := failover(t, semiSync(dead()), deadA, failing("stop-receiver c", unreachable())).hasNot("promote").
+		ends(mpp.Stopped, "c:1 acknowledges commits of a:1 and was not asked")
+	if g.op.NothingLost != "" {
+		t.Errorf("it claims %q", g.op.NothingLost)
+	}
+	f := semiSync(dead())
+	f.Policy.AnyLoss = true
+	if g := failover(t, f, deadA, failing("stop-receiver c", unreachable())).ends(mpp.Completed, "b:1"); g.op.NothingLost != "" {
+		t.Errorf("it claims %q", g.op.NothingLost)
+	}
+}
+
+func TestAReplicaLostBeforeTheLastPollMayBeLeftOutUnlessItWasCounted(t *testing.T) {
+	for _, each := range []struct {
+		clients int
+		lostAt  time.Time
+		outcome mpp.Outcome
+	}{
+		{1, morning().Add(-time.Hour), mpp.Completed},
+		{2, morning().Add(-time.Hour), mpp.Stopped},
+		{1, morning(), mpp.Stopped},
+	} {
+		f := semiSync(dead())
+		f.Nodes[0].Observation.Server.SemiSync.Clients = each.clients
+		f.Nodes[2].Reachable, f.Nodes[2].LostAt, f.Nodes[2].Barred = false, each.lostAt, "its last poll failed"
+		failover(t, f, deadA).ends(each.outcome, "")
+	}
+}
+
+func TestAServerOutsideThePoolThatAcknowledgesLeavesNoPromise(t *testing.T) {
+	f := semiSync(dead())
+	f.Nodes[0].Observation.Server.SemiSync.Clients = 3
+	failover(t, f, deadA).ends(mpp.Stopped, "a server outside the pool acknowledges")
+	if Promise(morning(), f, "a:1") != "" {
+		t.Error("a promise is given")
+	}
+}
+
+func TestThereIsNoPromiseOnceTheOldNodeMayHaveGivenUpWaiting(t *testing.T) {
+	f := semiSync(dead())
+	if Promise(morning().Add(8*time.Second), f, "a:1") == "" {
+		t.Error("no promise within the time-out")
+	}
+	if p := Promise(morning().Add(10*time.Second), f, "a:1"); p != "" {
+		t.Errorf("a promise after the time-out: %s", p)
+	}
+	f.Nodes[0].Observation.Server.SemiSync.TimedOut = true
+	if p := Promise(morning(), f, "a:1"); p != "" {
+		t.Errorf("a promise although it has given up: %s", p)
+	}
+}
+
+func TestWhatWasAcknowledgedToNobodyDoesNotStopThePlan(t *testing.T) {
+	f := semiSync(dead())
+	f.Nodes[0].Observation.Server.GTID = upTo(101) // committed, and waiting for the first acknowledgement
+	g := failover(t, f, deadA).ends(mpp.Completed, "b:1").noted("acknowledged to nobody")
+	if g.op.LostCount != 1 || g.op.NothingLost != "" {
+		t.Errorf("lost %d, proof %q", g.op.LostCount, g.op.NothingLost)
+	}
+}
+
+func TestWhatTheOldNodeHadIsRememberedOverARestart(t *testing.T) {
+	f := dead()
+	f.Nodes[0].Observation.Server.GTID = upTo(104)
+	failover(t, f, deadA, func(g *stage) {
+		g.restart = func(st *mpp.Step) bool {
+			g.restart = nil
+			g.f.Nodes[0].Observation = nil // it is dead: the new manager never hears it
+			return true
+		}
+	}).ends(mpp.Stopped, "4 transactions would be lost")
+}
+
+func TestAFailoverAfterARestartReadsTheTailAllTheSame(t *testing.T) {
+	f := dead()
+	f.Policy.BinlogTail = true
+	killed := false
+	failover(t, f, deadA, position("a:1", mpp.Position{Executed: upTo(104)}),
+		failing("binlog-end", mpp.StepResult{Done: true, Position: &mpp.Position{OwnLog: "binlog.000004", OwnPos: 1400}}), func(g *stage) {
+			g.restart = func(st *mpp.Step) bool {
+				if killed || st.Kind != mpp.StepDrain {
+					return false
+				}
+				killed = true
+				g.f.Nodes[0].Observation = nil
+				return true
+			}
+		}).has("tail: binlog-tail b /data/binlog <- a").ends(mpp.Completed, "b:1")
+}
+
+func TestAHookThatAbortsStopsAFailoverBeforeOrAfterItsFencing(t *testing.T) {
+	f := dead()
+	f.Policy.Hooks = map[string]time.Duration{mpp.HookBeforeFailover: time.Second, mpp.HookBeforePromote: time.Second, mpp.HookAfterFailover: time.Second}
+	failover(t, f, deadA, failing("hook before-failover")).want("", `
+		before: hook before-failover
+		gave-up: hook after-failover
+	`).ends(mpp.Stopped, "a hook stopped it: error 1205")
+	failover(t, f, deadA, failing("hook before-promote")).hasNot("promote: promote").has("give-up: start-replica b").
+		ends(mpp.Stopped, "a hook stopped it: error 1205")
+	f.Policy.Hooks[mpp.HookAfterPromote] = time.Second
+	failover(t, f, deadA, failing("hook after-promote"), failing("hook after-failover")).ends(mpp.Completed, "b:1 takes writes")
+}
+
+func TestWhatCouldNotBeDoneAfterThePromotionIsToldAndEndsNothing(t *testing.T) {
+	failover(t, dead(), deadA, failing("add-address b", mpp.StepResult{Text: "somebody else has it"})).has("repoint c <- b").
+		ends(mpp.Completed, "has not got the virtual address yet: somebody else has it")
+	failover(t, dead(), deadA, failing("repoint c", mpp.StepResult{Text: "it holds what b does not have"})).
+		ends(mpp.Completed, "b:1 takes writes").noted("c:1 could not be made a replica of b:1: it holds what b does not have; mpp rejoin c:1 tries again")
+	f := dead()
+	f.Nodes[2].Reachable = false
+	failover(t, f, deadA).hasNot(" c").ends(mpp.Completed, "b:1").noted("c:1 was not reachable")
+}
+
+func TestAddressesThatAReloadBringsDuringAFailoverAreNoFault(t *testing.T) {
+	f := dead()
+	f.Policy.Addresses = false
+	failover(t, f, deadA, func(g *stage) {
+		deadly := g.answer
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind == mpp.StepRepoint {
+				g.f.Policy.Addresses = true
+			}
+			return deadly(st)
+		}
+	}).ends(mpp.Completed, "b:1 takes writes")
+}
+
+func TestAFailoverWithoutAnOldNodePromotesTheBestAndClaimsNothing(t *testing.T) {
+	f := threeNodes()
+	f.Active, f.Nodes[0].State, f.Nodes[0].Barred = "", mpp.Unknown, "it is UNKNOWN, not STANDBY"
+	g := newStage(t, f)
+	g.play(mpp.Operation{ID: 7, Kind: mpp.OpFailover}).ends(mpp.Completed, "b:1")
+	if g.op.Lost != "" || g.op.NothingLost != "" {
+		t.Errorf("lost %q, proof %q", g.op.Lost, g.op.NothingLost)
+	}
+}
+
+func TestAStepOfWhichNothingIsHeardFails(t *testing.T) {
+	f := dead()
+	op := Begin(morning(), f, mpp.Operation{ID: 7, Kind: mpp.OpFailover, Old: "a:1"})
+	Advance(morning(), op, f)
+	if tasks := Advance(morning().Add(7*time.Second), op, f); len(tasks) != 0 || op.Steps[3].Status != mpp.StepRunning {
+		t.Errorf("stop-receiver was given up after its limit of 2 s, before the 5 s that a result may take more: %+v", op.Steps[3])
+	}
+	Advance(morning().Add(7*time.Second+time.Millisecond), op, f)
+	if st := op.Steps[3]; st.Kind != mpp.StepStopReceiver || st.Status != mpp.StepFailed || !st.Unreachable {
+		t.Errorf("it is %+v", st)
+	}
+	if Take(op, &mpp.StepResult{Operation: 7, Step: 4, Done: true}) {
+		t.Error("a result was taken that came too late")
+	}
+}
+
+func TestResultsThatNobodyWaitsForAreNotTaken(t *testing.T) {
+	f := dead()
+	op := Begin(morning(), f, mpp.Operation{ID: 7, Kind: mpp.OpFailover, Old: "a:1"})
+	Advance(morning(), op, f)
+	for name, r := range map[string]mpp.StepResult{
+		"another operation": {Operation: 6, Step: 1, Done: true}, "no step": {Operation: 7, Step: 0, Done: true},
+		"a step that does not exist": {Operation: 7, Step: 99, Done: true},
+	} {
+		if Take(op, &r) {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	if Take(nil, &mpp.StepResult{}) {
+		t.Error("a result without an operation was taken")
+	}
+	Abandon(morning(), op, "b was lost")
+	if Take(op, &mpp.StepResult{Operation: 7, Step: 1, Done: true}) || op.Outcome != mpp.Abandoned {
+		t.Errorf("an abandoned operation takes results: %s", op.Outcome)
+	}
+}
