@@ -333,7 +333,7 @@ func TestWhatTheOldNodeHadIsRememberedOverARestart(t *testing.T) {
 	f := dead()
 	f.Nodes[0].Observation.Server.GTID = upTo(104)
 	failover(t, f, deadA, func(g *stage) {
-		g.restart = func(st *mpp.Step) bool {
+		g.restart = func(*mpp.Step) bool {
 			g.restart = nil
 			g.f.Nodes[0].Observation = nil // it is dead: the new manager never hears it
 			return true

@@ -77,8 +77,12 @@ func TestOnlyTheFirstTwoNumbersOfAVersionCount(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"10.11.19-MariaDB", "10.11.2", 0}, {"10.11.19-MariaDB", "11.4.1", -1}, {"10.5.1", "10.11.1", -1}, {"8.4.1", "8.0.40", 1},
-		{"nonsense", "8.0.1", 1}, {"", "", 0},
+		{"10.11.19-MariaDB", "10.11.2", 0},
+		{"10.11.19-MariaDB", "11.4.1", -1},
+		{"10.5.1", "10.11.1", -1},
+		{"8.4.1", "8.0.40", 1},
+		{"nonsense", "8.0.1", 1},
+		{"", "", 0},
 	} {
 		if got := compareVersions(at(each.a), at(each.b)); got != each.want {
 			t.Errorf("%s against %s: %d, want %d", each.a, each.b, got, each.want)
