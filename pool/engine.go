@@ -42,8 +42,9 @@ type engineNode struct {
 	address *mpp.AddressReport
 	strays  int
 	// repairAt is when the next repair may begin; keptOut says that only an operator begins one.
-	repairAt time.Time
-	keptOut  string
+	repairAt      time.Time
+	repairsFailed int
+	keptOut       string
 	// writableSeen is the start time of the server that was last seen writable as the ACTIVE node.
 	writableSeen time.Time
 }
@@ -359,10 +360,9 @@ func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 		default:
 		}
 	}
-	if op.Kind == mpp.OpReopen && op.Outcome != mpp.Completed {
-		if n := a.index[op.New]; n != nil {
-			n.repairAt = now.Add(repairPause)
-		}
+	if n := a.index[op.New]; op.Kind == mpp.OpReopen && n != nil {
+		n.strays = 0
+		n.pauseRepairs(now, op.Outcome == mpp.Completed)
 	}
 	a.failUnpointed(now, op)
 	a.tellOperation(now, op, severity, string(op.Outcome)+": "+op.Why)

@@ -10,12 +10,14 @@ import (
 	"mpp/state"
 )
 
-// repairPause is the time between two tries of the same repair; failbackPause that after a
-// failback that did not succeed; linkPause that between two tests of a replica's link.
+// repairPause is the time after a repair before the next one of the node, doubled with each that
+// failed up to repairPauseMost; failbackPause that after a failback that did not succeed;
+// linkPause that between two tests of a replica's link.
 const (
-	repairPause   = 5 * time.Second
-	failbackPause = 10 * time.Minute
-	linkPause     = 10 * time.Second
+	repairPause     = time.Second
+	repairPauseMost = time.Minute
+	failbackPause   = 10 * time.Minute
+	linkPause       = 10 * time.Second
 )
 
 // strayLooks is how many looks in a row must find the address wrong before it is moved: one may
@@ -167,7 +169,8 @@ func (a *Arbiter) endRepair(now time.Time, op *mpp.Operation) {
 	if n == nil || op.Kind == mpp.OpTestLinks {
 		return
 	}
-	n.repairAt, n.strays = now.Add(repairPause), 0
+	n.strays = 0
+	n.pauseRepairs(now, op.Outcome == mpp.Completed)
 	switch {
 	case op.Kind == mpp.OpRejoin && op.Outcome == mpp.Completed:
 		n.keptOut, n.errant = "", ""
@@ -279,4 +282,14 @@ func (a *Arbiter) considerFailback(now time.Time) {
 	a.begin(now, mpp.Operation{
 		Kind: mpp.OpSwitchover, Old: active.policy.Address, New: p.policy.Address, Reason: "failback = \"auto\": the PRIMARY is well again",
 	})
+}
+
+// pauseRepairs puts the next repair of the node off, the longer the more often it failed.
+func (n *node) pauseRepairs(now time.Time, done bool) {
+	n.repairsFailed++
+	if done {
+		n.repairsFailed = 0
+	}
+	pause := repairPause << min(n.repairsFailed, 10)
+	n.repairAt = now.Add(min(pause, repairPauseMost))
 }
