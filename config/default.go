@@ -173,6 +173,9 @@ func (p *Pool) settleChecks() {
 			*on = failover
 		}
 	}
+	if !p.at.has("checks.privilege.for_failover") {
+		c.Privilege.ForFailover = p.Engine == mpp.EngineNative && p.Failover.Account.User == ""
+	}
 	if !p.at.has("checks.cluster.expected") {
 		c.Cluster.Expected = !failover
 	}

@@ -55,7 +55,7 @@ func privilegeRows() []row[PrivilegeCheck] {
 			bind: func(c *PrivilegeCheck) value { return duration{p: &c.Interval} },
 		},
 		{
-			path: "for_failover",
+			path: "for_failover", usually: "`false`; `true` with an engine that has no `failover.account` of its own",
 			doc:  "Whether the grants that a promotion by MPP itself needs are asked for, besides those that the checks need.",
 			bind: func(c *PrivilegeCheck) value { return boolean{&c.ForFailover} },
 		},

@@ -255,5 +255,33 @@ func (s source) Doctor(ctx context.Context, pool string) (mpp.Diagnosis, error) 
 	if !known {
 		return mpp.Diagnosis{}, errors.New("diagnose pool: " + pool + " has no engine that promotes: there is nothing to try")
 	}
+	v := s.View()
+	for i := range v.Pools {
+		if v.Pools[i].Name == pool {
+			diagnosis.Findings = append(diagnosis.Findings, settingsOf(&v.Pools[i])...)
+		}
+	}
 	return diagnosis, nil
+}
+
+// settingsOf are the findings about servers' settings, as the polls know them.
+func settingsOf(p *mpp.PoolView) []mpp.Finding {
+	var list []mpp.Finding
+	for i := range p.Nodes {
+		n := &p.Nodes[i]
+		if n.Observation == nil || n.Observation.Server.Settings == nil {
+			continue
+		}
+		for _, r := range n.Observation.Risks(n.State == mpp.Active, n.NoPromote) {
+			f := mpp.Finding{Node: n.Address, What: "setting " + r.Code, Status: r.Severity, Text: r.Text}
+			switch {
+			case r.Severity >= mpp.Critical:
+				f.Status = mpp.Fail
+			case r.Severity < mpp.Warn:
+				f.Status = mpp.OK
+			}
+			list = append(list, f)
+		}
+	}
+	return list
 }

@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"mpp"
@@ -45,6 +46,11 @@ type engineNode struct {
 	repairAt      time.Time
 	repairsFailed int
 	keptOut       string
+	// warned are the codes of the settings at risk that were told; risksOf and risksActive are
+	// what they were judged from.
+	warned      string
+	risksOf     *mpp.Settings
+	risksActive bool
 	// writableSeen is the start time of the server that was last seen writable as the ACTIVE node.
 	writableSeen time.Time
 }
@@ -65,6 +71,7 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 	}
 	if o.Server.Flavour != "" {
 		n.spokeBefore, n.spoke = n.spoke, o
+		a.warnOfRisks(n, o)
 	}
 	if len(o.Channels) > 0 {
 		if o.Channels[0].Received != n.received {
@@ -80,6 +87,33 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 		if o.Server.Flavour != "" && !o.Server.ReadOnly {
 			n.writableSeen = o.Server.StartedAt
 		}
+	}
+}
+
+// warnOfRisks tells, once a run and when they change, which settings of a server lose data.
+func (a *Arbiter) warnOfRisks(n *node, o *mpp.Observation) {
+	active := n.mem.State == mpp.Active
+	if o.Server.Settings == nil || (n.risksOf == o.Server.Settings && n.risksActive == active) {
+		return
+	}
+	n.risksOf, n.risksActive = o.Server.Settings, active
+	var codes, texts []string
+	worst := mpp.OK
+	for _, r := range o.Risks(active, n.policy.NoPromote) {
+		if r.Severity >= mpp.Warn {
+			codes, texts, worst = append(codes, r.Code), append(texts, r.Text), mpp.Worse(worst, r.Severity)
+		}
+	}
+	is := strings.Join(codes, ",")
+	if is == n.warned || n.mem.State == mpp.Unknown {
+		return
+	}
+	n.warned = is
+	if is != "" {
+		a.tell(o.At, mpp.Event{
+			Kind: mpp.EventConfig, Severity: worst, Node: n.policy.Address, Rule: "settings",
+			Text: fmt.Sprintf("settings of %s that can lose data: %s", n.policy.Address, strings.Join(texts, "; ")),
+		})
 	}
 }
 
