@@ -3,6 +3,7 @@ package lab_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -19,12 +20,9 @@ import (
 )
 
 // remains lists what is there of a lab: namespaces, processes, mounts and its folder.
-func remains(t *testing.T, dir string) []string {
+func remains(t *testing.T, dir, id string) []string {
 	t.Helper()
-	found := mounts(dir)
-	for _, name := range spaces(t) {
-		found = append(found, "namespace "+name)
-	}
+	found := append(mounts(dir), spaces(id)...)
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
@@ -41,26 +39,25 @@ func remains(t *testing.T, dir string) []string {
 	return found
 }
 
-// spaces lists the namespaces of all labs; no test of this package runs beside another.
-func spaces(t *testing.T) []string {
-	t.Helper()
-	all, err := filepath.Glob("/run/netns/mpplab-*")
-	if err != nil {
-		t.Fatal(err)
-	}
+// spaces lists the namespaces of a lab; other programs may have labs, too.
+func spaces(id string) []string {
+	all, _ := filepath.Glob("/run/netns/mpplab-" + id + "-*")
 	return all
 }
 
-// others are the namespaces of labs that other programs have, which are not looked at.
-func newSpaces(t *testing.T, others []string) []string {
-	t.Helper()
-	var mine []string
-	for _, name := range spaces(t) {
-		if !strings.Contains(strings.Join(others, "\n")+"\n", name+"\n") {
-			mine = append(mine, name)
-		}
+// idOf is the id of the lab in a folder, empty as long as it has none.
+func idOf(dir string) string {
+	var rec struct{ ID string }
+	text, err := os.ReadFile(filepath.Join(dir, "lab.json"))
+	if err != nil || json.Unmarshal(text, &rec) != nil {
+		return ""
 	}
-	return mine
+	return rec.ID
+}
+
+// hasSpaces returns a condition that the lab in a folder has some namespaces.
+func hasSpaces(least int) func(dir string) bool {
+	return func(dir string) bool { id := idOf(dir); return id != "" && len(spaces(id)) >= least }
 }
 
 // there returns a condition that something like this is in the lab's folder.
@@ -74,14 +71,13 @@ func there(pattern string) func(dir string) bool {
 func TestDownLeavesNothingWhateverUpHadDone(t *testing.T) {
 	labtest.Need(t)
 	sandboxtest.Base(t, sandbox.MariaDB1011)
-	others := spaces(t)
 	moments := []struct {
 		name string
 		come func(dir string) bool
 	}{
-		{"claimed", there("lab.json")},
-		{"a namespace", func(string) bool { return len(newSpaces(t, others)) > 0 }},
-		{"some namespaces", func(string) bool { return len(newSpaces(t, others)) > 3 }},
+		{"claimed", hasSpaces(0)},
+		{"a namespace", hasSpaces(1)},
+		{"some namespaces", hasSpaces(4)},
 		{"keys", there("ssh/known_hosts")},
 		{"sshd", there("ssh/*.log")},
 		{"a server's folder", there("pools/lab1/*/sandbox.json")},
@@ -107,16 +103,12 @@ func TestDownLeavesNothingWhateverUpHadDone(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait()
+			id := idOf(dir)
 			if was, err := lab.Down(t.Context(), dir); err != nil || !was {
 				t.Fatalf("down: %v %v", was, err)
 			}
-			for _, left := range remains(t, dir) {
-				if !strings.HasPrefix(left, "namespace") {
-					t.Error("left behind:", left)
-				}
-			}
-			if left := newSpaces(t, others); len(left) > 0 {
-				t.Errorf("left behind: %q", left)
+			if left := remains(t, dir, id); id == "" || len(left) > 0 {
+				t.Errorf("left behind by %q: %q", id, left)
 			}
 			if was, err := lab.Down(t.Context(), dir); err != nil || was {
 				t.Errorf("a second down: %v %v", was, err)
@@ -145,12 +137,12 @@ func startHelper(t *testing.T, role string, env ...string) (*exec.Cmd, string) {
 
 func TestDownFindsALabWhoseFolderIsGone(t *testing.T) {
 	labtest.Need(t)
-	others := spaces(t)
 	cmd, dir := startHelper(t, "up", "MPP_LAB_DIR="+filepath.Join(t.TempDir(), "lab"))
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
+	id := idOf(dir)
 	// It fails at the servers' disks, which are mounted, and that is what it leaves.
 	if err := os.RemoveAll(dir); err == nil {
 		t.Fatal("a folder with mounts in it is gone: the test shows nothing")
@@ -161,11 +153,8 @@ func TestDownFindsALabWhoseFolderIsGone(t *testing.T) {
 	if was, err := lab.Down(t.Context(), dir); err != nil || !was {
 		t.Fatalf("down: %v %v", was, err)
 	}
-	if left := newSpaces(t, others); len(left) > 0 {
-		t.Errorf("left behind: %q", left)
-	}
-	if left := remains(t, dir); len(left) > len(others) {
-		t.Errorf("left behind: %q", left)
+	if left := remains(t, dir, id); id == "" || len(left) > 0 {
+		t.Errorf("left behind by %q: %q", id, left)
 	}
 }
 
@@ -227,10 +216,11 @@ func TestTemporaryLabsOfKilledProgramsAreRemoved(t *testing.T) {
 
 func TestUpThatFailsLeavesNothing(t *testing.T) {
 	labtest.Need(t)
-	others := spaces(t)
 	dir := filepath.Join(t.TempDir(), "lab")
+	var said idSeeker
+	said.dir = dir
 	_, err := lab.Up(sandboxtest.Context(t), lab.Options{
-		Dir: dir, Base: sandboxtest.Base(t, sandbox.MariaDB1011), Args: []string{"--no-such-option"},
+		Log: &said, Dir: dir, Base: sandboxtest.Base(t, sandbox.MariaDB1011), Args: []string{"--no-such-option"},
 	})
 	if err == nil || !strings.Contains(err.Error(), "no-such-option") {
 		t.Errorf("the error does not say why: %v", err)
@@ -240,12 +230,19 @@ func TestUpThatFailsLeavesNothing(t *testing.T) {
 	if _, err := lab.Up(ctx, lab.Options{Dir: dir, Base: sandboxtest.Base(t, sandbox.MariaDB1011)}); err == nil {
 		t.Error("a lab in no time")
 	}
-	if left := newSpaces(t, others); len(left) > 0 {
-		t.Errorf("left behind: %q", left)
+	if left := remains(t, dir, said.id); said.id == "" || len(left) > 0 {
+		t.Errorf("left behind by %q: %q", said.id, left)
 	}
-	if left := remains(t, dir); len(left) > len(others) {
-		t.Errorf("left behind: %q", left)
+}
+
+// idSeeker is a log that finds out the id of the lab that writes to it.
+type idSeeker struct{ dir, id string }
+
+func (s *idSeeker) Write(p []byte) (int, error) {
+	if s.id == "" {
+		s.id = idOf(s.dir)
 	}
+	return len(p), nil
 }
 
 func TestWithoutRootTheErrorSaysWhatIsNeeded(t *testing.T) {
