@@ -54,6 +54,8 @@ type Options struct {
 	// Nodes is the number of servers of a pool, 0 means 3; Pools the number of pools, 0
 	// means 1; Clients the number of clients' hosts, 0 means 1.
 	Nodes, Pools, Clients int
+	// PoolName is what the only pool of a lab is called; empty means lab1.
+	PoolName string
 	// SemiSync, if not 0, turns semi-synchronous replication on; see sandbox.PoolOptions.
 	SemiSync time.Duration
 	// Args are added to every server's command line.
@@ -96,7 +98,7 @@ type Lab struct {
 // Pool is one replicated pool of a lab, with its accounts.
 type Pool struct {
 	*sandbox.Pool
-	// Name is lab1, lab2, ...
+	// Name is lab1, lab2, ..., or what Options.PoolName says.
 	Name string
 	// VIP and VIP6 are the virtual addresses; VIP6 is not valid unless it was asked for.
 	VIP, VIP6 netip.Addr
@@ -144,6 +146,9 @@ func (o *Options) complete(ctx context.Context) error {
 		if *each.count < each.least || *each.count > each.most {
 			return fmt.Errorf("%d %s: want %d to %d", *each.count, each.what, each.least, each.most)
 		}
+	}
+	if o.PoolName != "" && o.Pools > 1 {
+		return fmt.Errorf("one name, %s, for %d pools", o.PoolName, o.Pools)
 	}
 	if o.Flavour == "" {
 		o.Flavour = sandbox.MariaDB1011
@@ -198,7 +203,7 @@ func (o Options) begin(ctx context.Context) (*Lab, error) {
 func (o Options) claim(ctx context.Context, dir string, owner process.ID) (*Lab, error) {
 	rec := record{
 		ID: labID(dir), Owner: owner, Detached: o.Detached, Pools: o.Pools,
-		Hosts: planHosts(o.Pools, o.Nodes, o.Clients), VIP6: o.IPv6,
+		Hosts: planHosts(o.Pools, o.Nodes, o.Clients), VIP6: o.IPv6, PoolName: o.PoolName,
 	}
 	var err error
 	if rec.Subnet, err = chooseSubnet(rec.ID); err != nil {

@@ -88,7 +88,7 @@ func planHosts(pools, nodes, clients int) []plannedHost {
 	return all
 }
 
-// poolName is the name of a pool, counted from 1.
+// poolName is the usual name of a pool, counted from 1, and that of its folder.
 func poolName(p int) string { return fmt.Sprintf("lab%d", p) }
 
 // serverID is a server's replication id, easy to read: pool 2, node 3 is 2003.

@@ -26,6 +26,7 @@ type record struct {
 	Hosts    []plannedHost `json:"hosts"`
 	Pools    int           `json:"pools"`
 	VIP6     bool          `json:"vip6"`
+	PoolName string        `json:"pool_name,omitempty"` // of the only pool; empty: lab1
 	// Ready says that Up came to its end.
 	Ready bool `json:"ready"`
 }
@@ -75,6 +76,14 @@ func loadRecord(dir string) (record, error) {
 		return record{}, fmt.Errorf("load lab record of %s: %w", dir, err)
 	}
 	return r, nil
+}
+
+// poolName is the name of a pool, counted from 1.
+func (r record) poolName(p int) string {
+	if r.PoolName != "" {
+		return r.PoolName
+	}
+	return poolName(p)
 }
 
 // vip4 and vip6 are a pool's virtual addresses.

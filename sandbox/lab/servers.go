@@ -101,7 +101,7 @@ func (h *Host) describe(o *sandbox.Options, writable bool) {
 
 // adopt makes a Pool of servers that run.
 func (l *Lab) adopt(n int, servers *sandbox.Pool) *Pool {
-	p := &Pool{Pool: servers, Name: poolName(n), VIP: l.rec.Subnet.vip4(n), Hosts: l.hostsOf(n)}
+	p := &Pool{Pool: servers, Name: l.rec.poolName(n), VIP: l.rec.Subnet.vip4(n), Hosts: l.hostsOf(n)}
 	if l.rec.VIP6 {
 		p.VIP6 = l.rec.Subnet.vip6(n)
 	}

@@ -100,7 +100,7 @@ func (l *Lab) Status(ctx context.Context) (Status, error) {
 func (h *Host) status(ctx context.Context, cuts string) (HostStatus, error) {
 	s := HostStatus{Name: h.Name, Kind: h.Kind, Address: h.Address.String(), Namespace: h.Namespace()}
 	if h.server != nil {
-		s.Pool = poolName(h.Pool)
+		s.Pool = h.lab.rec.poolName(h.Pool)
 		h.askServer(ctx, &s)
 	}
 	if h.Kind == KindManager {
