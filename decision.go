@@ -191,6 +191,12 @@ type NodeMemory struct {
 	LastPoll time.Time `json:"last_poll,omitzero"`
 	// Maintenance is the node's own.
 	Maintenance Maintenance `json:"maintenance,omitzero"`
+	// Errant are transactions that only this node has, by the last comparison with the ACTIVE
+	// node: when that one is dead, nobody can tell any more.
+	Errant string `json:"errant,omitempty"`
+	// Closed says that MPP made the ACTIVE node read-only for a switchover, and could not open it
+	// again when that failed.
+	Closed bool `json:"closed,omitempty"`
 }
 
 // PoolMemory is what is remembered of a pool over a restart.

@@ -66,6 +66,8 @@ type Node struct {
 	// without one began, zero while it answers.
 	Reachable bool
 	LostAt    time.Time
+	// TestLink says that the node is to try whether it can connect to the ACTIVE one.
+	TestLink bool
 	// Observation is the last poll that brought the server's own words, nil for none. For a
 	// dead node that is the last one before its death.
 	Observation *mpp.Observation

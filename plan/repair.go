@@ -83,9 +83,8 @@ func reopenScript() []phase {
 func testLinksScript() []phase {
 	return []phase{{phaseTest, func(s *scene) []mpp.Step {
 		var steps []mpp.Step
-		old := s.f.node(s.op.Old)
 		for _, n := range s.others(s.op.Old) {
-			if n.Reachable && Follows(n, old) && n.Observation.Channels[0].IO == "Yes" {
+			if n.TestLink {
 				steps = append(steps, mpp.Step{Kind: mpp.StepTestLink, Node: n.Address, Peer: s.op.Old, Limit: linkLimit, Optional: true})
 			}
 		}

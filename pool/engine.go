@@ -27,17 +27,10 @@ type engineNode struct {
 	spoke *mpp.Observation
 	// spokeBefore is the one before that.
 	spokeBefore *mpp.Observation
-	// advanced is when the node was last seen to have received something new.
-	// That came after advancedFrom, the poll before; received is what it had at receivedAt.
-	advanced, advancedFrom time.Time
-	received               string
-	receivedAt             time.Time
-	// errant are transactions that only this node has, by the last comparison.
-	errant string
-	// linkTested is when it was last tried whether the node can connect to the ACTIVE one, and
-	// linkAlive what came of it.
-	linkTested time.Time
-	linkAlive  bool
+	// wellAt is when the last poll began that brought no failure to reach the node.
+	wellAt time.Time
+	// link is what is known of its link to its source.
+	link linkState
 	// address is the last look for the virtual address at the node's host; strays counts how
 	// often in a row it was where it does not belong, or was missing where it does.
 	address *mpp.AddressReport
@@ -51,8 +44,6 @@ type engineNode struct {
 	warned      string
 	risksOf     *mpp.Settings
 	risksActive bool
-	// writableSeen is the start time of the server that was last seen writable as the ACTIVE node.
-	writableSeen time.Time
 }
 
 // engine reports whether MPP promotes in this pool itself.
@@ -73,11 +64,11 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 		n.spokeBefore, n.spoke = n.spoke, o
 		a.warnOfRisks(n, o)
 	}
+	if n.verdict.Failed != mpp.Reach {
+		n.wellAt = o.At
+	}
 	if len(o.Channels) > 0 {
-		if o.Channels[0].Received != n.received {
-			n.received, n.advanced, n.advancedFrom = o.Channels[0].Received, o.At, n.receivedAt
-		}
-		n.receivedAt = o.At
+		n.link.see(o.At, &o.Channels[0])
 	}
 	if !a.expectsBrokenLinks() {
 		n.unfit = o.Unfit()
@@ -85,7 +76,7 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 	if n.mem.State == mpp.Active {
 		a.compareWith(n, o)
 		if o.Server.Flavour != "" && !o.Server.ReadOnly {
-			n.writableSeen = o.Server.StartedAt
+			n.mem.WritableSince = o.Server.StartedAt
 		}
 	}
 }
@@ -128,7 +119,10 @@ func (a *Arbiter) compareWith(active *node, o *mpp.Observation) {
 		if n == active || n.spoke == nil || !n.spoke.At.Add(n.spoke.Took).Before(o.At) {
 			continue
 		}
-		n.errant = plan.Errant(&plan.Node{Address: n.policy.Address, Observation: n.spoke}, &source)
+		if errant := plan.Errant(&plan.Node{Address: n.policy.Address, Observation: n.spoke}, &source); errant != n.mem.Errant {
+			n.mem.Errant = errant
+			a.touch(n)
+		}
 	}
 }
 
@@ -178,7 +172,7 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 		}
 		f.Nodes = append(f.Nodes, plan.Node{
 			LostAt: lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
-			Barred: a.barred(now, n), Errant: n.errant, Observation: n.spoke,
+			Barred: a.barred(now, n), Errant: n.mem.Errant, Observation: n.spoke,
 			Reachable: n.observation != nil && n.observation.Verdict().Failed != mpp.Reach,
 		})
 	}
@@ -257,9 +251,13 @@ func (a *Arbiter) resume(now time.Time) {
 
 // begin starts an operation.
 func (a *Arbiter) begin(now time.Time, op mpp.Operation) *mpp.Operation {
+	return a.beginWith(now, a.facts(now), op)
+}
+
+// beginWith starts an operation on facts.
+func (a *Arbiter) beginWith(now time.Time, f *plan.Facts, op mpp.Operation) *mpp.Operation {
 	a.head.LastOperation++
 	op.ID = a.head.LastOperation
-	f := a.facts(now)
 	started := plan.Begin(now, f, op)
 	if rolesMove(op.Kind) {
 		a.head.Operation = started
@@ -306,9 +304,7 @@ func (a *Arbiter) stepEnded(now time.Time, r *mpp.StepResult) {
 		a.headChanged = true
 		st := op.Steps[r.Step-1]
 		if st.Kind == mpp.StepTestLink {
-			if n := a.index[st.Node]; n != nil && st.Status == mpp.StepDone {
-				n.linkTested, n.linkAlive = now, st.Alive
-			}
+			a.linkTested(now, &st)
 		}
 		if st.Kind == mpp.StepRepoint || st.Kind == mpp.StepStartReplica {
 			a.out = append(a.out, mpp.Action{Kind: mpp.ActionPoll, Node: st.Node})
@@ -364,10 +360,10 @@ func (a *Arbiter) moveRole(now time.Time, op *mpp.Operation) {
 	evidence := fmt.Sprintf("%s %d: %s", op.Kind, op.ID, op.Reason)
 	a.enter(now, n, state.Change{Event: state.Promote, Rule: string(op.Kind), Evidence: evidence})
 	a.clearErrors(n)
-	n.unfit, n.errant, n.strays = "", "", 0
-	n.writableSeen = time.Time{}
+	n.unfit, n.mem.Errant, n.strays = "", "", 0
+	n.mem.WritableSince = time.Time{}
 	if n.spoke != nil {
-		n.writableSeen = n.spoke.Server.StartedAt
+		n.mem.WritableSince = n.spoke.Server.StartedAt
 	}
 	a.headChanged, a.headSync = true, true
 }

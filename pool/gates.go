@@ -115,120 +115,6 @@ func gateDead(o *outage) (bool, string) {
 
 func clock(t time.Time) string { return t.Format("15:04:05.000") }
 
-// testimony is what one replica says of its link to the ACTIVE node.
-type testimony uint8
-
-const (
-	// mute: it was not asked since the first miss, or is no replica of the ACTIVE node.
-	mute testimony = iota
-	// receiving: something came since the first miss, or it could connect anew.
-	receiving
-	// quiet: its link stands by its own word, and nothing came since the first miss.
-	quiet
-	// broken: it says that its link is broken, or could not connect anew.
-	broken
-)
-
-// witness asks one node.
-func (o *outage) witness(n *node) (testimony, string) {
-	address := n.policy.Address
-	active := o.facts.Active
-	miss := o.active.mem.FirstMiss
-	if n.observation == nil || n.observation.Verdict().Failed == mpp.Reach || n.spoke == nil || n.spoke.At.Before(miss) {
-		return mute, address + " was not heard since then"
-	}
-	source := plan.Node{Address: active, Observation: o.active.spoke}
-	if len(n.spoke.Channels) == 0 || !plan.Follows(&plan.Node{Address: address, Observation: n.spoke}, &source) {
-		return mute, address + " does not replicate from it"
-	}
-	c := n.spoke.Channels[0]
-	switch {
-	case c.IO == "Connecting" || c.IOErrno != 0:
-		return broken, fmt.Sprintf("%s has lost it (IO thread: %s, error %d)", address, c.IO, c.IOErrno)
-	case n.advancedFrom.After(miss) && !o.stuck():
-		return receiving, fmt.Sprintf("%s received transactions at %s", address, clock(n.advanced))
-	case n.linkTested.After(miss) && n.linkAlive:
-		return receiving, fmt.Sprintf("%s connected to it anew at %s", address, clock(n.linkTested))
-	case n.linkTested.After(miss):
-		return broken, address + " could not connect to it anew"
-	case c.IO == "No":
-		return quiet, address + " has its receiver stopped"
-	default:
-		return quiet, address + " has its link open, and nothing came since"
-	}
-}
-
-// stuckQuiet is how long nothing may have come from a server that says itself that it cannot
-// commit: what its replicas receive at the first miss may be the very commits that hang.
-const stuckQuiet = time.Second
-
-// stuck reports whether the ACTIVE server answers and says itself that commits do not end.
-func (o *outage) stuck() bool {
-	switch o.active.mem.Kind {
-	case mpp.KindDiskFull, mpp.KindReadOnlyFS, mpp.KindStuckCommit, mpp.KindSemiSyncWait:
-		return true
-	default:
-		return false
-	}
-}
-
-// gateWitnessed: fresh polls of the replicas; none still receives, at least one says that its
-// link is broken. A server that says itself that it cannot commit needs no broken link: it is
-// enough that nothing reaches the replicas any more.
-func gateWitnessed(o *outage) (bool, string) {
-	if o.active == nil {
-		return false, "no node is ACTIVE"
-	}
-	if o.imagined {
-		return o.wouldBeWitnessed()
-	}
-	if o.active.mem.FirstMiss.IsZero() {
-		return false, "nothing was missed yet"
-	}
-	counts := map[testimony]int{}
-	var said []string
-	for _, n := range o.a.nodes {
-		if n == o.active {
-			continue
-		}
-		t, text := o.witness(n)
-		if o.stuck() && t == quiet && o.now.Sub(n.advanced) < stuckQuiet {
-			t, text = receiving, fmt.Sprintf("%s received transactions at %s", n.policy.Address, clock(n.advanced))
-		}
-		counts[t]++
-		said = append(said, text)
-	}
-	text := strings.Join(said, "; ")
-	switch {
-	case counts[receiving] > 0:
-		return false, "alive by its replicas, not reachable from here: " + text
-	case o.stuck() && counts[quiet]+counts[broken] > 0:
-		return true, "it says itself that commits do not end, and nothing comes from it: " + text
-	case counts[broken] == 0:
-		return false, "no replica says that its link is broken: " + text
-	case counts[quiet] > 0:
-		return false, "not all links are broken: " + text
-	default:
-		return true, text
-	}
-}
-
-// wouldBeWitnessed: somebody must be there to say that the link broke.
-func (o *outage) wouldBeWitnessed() (bool, string) {
-	var who []string
-	source := o.facts.Active
-	for i := range o.facts.Nodes {
-		n := &o.facts.Nodes[i]
-		if n.Address != source && n.Reachable && plan.Follows(n, &plan.Node{Address: source, Observation: o.active.spoke}) {
-			who = append(who, n.Address)
-		}
-	}
-	if len(who) == 0 {
-		return false, "no reachable node replicates from it: nobody could say that it is dead"
-	}
-	return true, "would be told by " + strings.Join(who, ", ")
-}
-
 // gateNotUs: the checkpoints say that this poller is not the one that is cut off.
 func gateNotUs(o *outage) (bool, string) {
 	switch {
@@ -309,6 +195,8 @@ func (o *outage) loss() expected {
 	switch {
 	case err != nil:
 		return expected{count: 1, text: "it cannot be told what would be lost: " + err.Error()}
+	case o.active.spoke == nil:
+		return expected{text: "nothing that is known: " + old + " was not heard since mppd started"}
 	case lost.IsEmpty():
 		return expected{text: "nothing that was there at its last poll; what it acknowledged since may be lost (no semi-synchronous replication)"}
 	default:

@@ -84,8 +84,8 @@ func (a *Arbiter) readinessWarnings(o *outage) []string {
 func (a *Arbiter) nodeWarnings(o *outage, n *node) []string {
 	var list []string
 	address := n.policy.Address
-	if n.errant != "" {
-		list = append(list, fmt.Sprintf("%s has transactions that the ACTIVE node does not have, and is never promoted: %s", address, n.errant))
+	if n.mem.Errant != "" {
+		list = append(list, fmt.Sprintf("%s has transactions that the ACTIVE node does not have, and is never promoted: %s", address, n.mem.Errant))
 	}
 	if n.keptOut != "" {
 		list = append(list, n.keptOut)

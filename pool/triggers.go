@@ -11,46 +11,78 @@ import (
 )
 
 // repairPause is the time after a repair before the next one of the node, doubled with each that
-// failed up to repairPauseMost; failbackPause that after a failback that did not succeed;
-// linkPause that between two tests of a replica's link.
+// failed up to repairPauseMost; failbackPause that after a failback that did not succeed.
 const (
 	repairPause     = time.Second
 	repairPauseMost = time.Minute
 	failbackPause   = 10 * time.Minute
-	linkPause       = 10 * time.Second
 )
 
 // strayLooks is how many looks in a row must find the address wrong before it is moved: one may
 // have been under way while an operation moved it.
 const strayLooks = 2
 
-// adopt makes the node ACTIVE that is the writer already, when nobody is ACTIVE: what a first
-// start finds, or what came of a switchover by other hands.
+// adopt makes the node ACTIVE that is the writer already: when nobody is ACTIVE, as a first start
+// finds it, or when the role was moved by other hands, and what was the ACTIVE node is its
+// replica now, or dead.
 func (a *Arbiter) adopt(now time.Time) {
-	if a.head.Operation != nil || a.head.Maintenance.InForce(now) || a.hasActive(nil) {
+	if a.head.Operation != nil || a.head.Maintenance.InForce(now) {
 		return
 	}
-	var writer *node
-	for _, n := range a.nodes {
-		if n.observation == nil || (n.mem.State == mpp.Unknown && n.mem.Failing == mpp.Reach) {
-			return // not all were heard, or counted out, yet
-		}
-		if n.spoke == nil || n.observation.Server.Flavour == "" || n.observation.Server.ReadOnly || n.mem.Failing == mpp.Reach {
-			continue
-		}
-		if writer != nil {
-			return // two accept writes: an operator must say which is right
-		}
-		writer = n
+	active := a.activeNode()
+	if active != nil && !a.gaveUpRole(active) {
+		return
 	}
+	writer := a.onlyWriter(active)
 	if writer == nil || writer.mem.State != mpp.Standby || writer.unattached == "" || writer.policy.NoPromote || writer.mem.Maintenance.InForce(now) {
 		return
 	}
-	a.enter(now, writer, state.Change{
-		Event: state.Promote, Rule: ruleAdopt, Evidence: "it is the only node that accepts writes, and replicates from nobody",
-	})
+	evidence := "it is the only node that accepts writes, and replicates from nobody"
+	if active != nil {
+		if active.mem.Maintenance.InForce(now) || a.anyoneAhead(now, writer) {
+			return
+		}
+		evidence = fmt.Sprintf("%s; %s does not take them any more: the role was moved by other hands", evidence, active.policy.Address)
+		if active.mem.Failing == mpp.Reach {
+			a.enter(now, active, state.Change{Event: state.Fail, Reason: mpp.Offline, Rule: ruleAdopt, Evidence: writer.policy.Address + " takes the writes: " + active.mem.Message})
+		} else {
+			a.demote(now, active, ruleAdopt, writer.policy.Address+" takes the writes")
+			a.clearErrors(active)
+		}
+	}
+	a.enter(now, writer, state.Change{Event: state.Promote, Rule: ruleAdopt, Evidence: evidence})
 	a.clearErrors(writer)
-	writer.writableSeen = writer.observation.Server.StartedAt
+	writer.mem.WritableSince = writer.observation.Server.StartedAt
+}
+
+// gaveUpRole reports whether the ACTIVE node has become a read-only replica, or is dead.
+func (a *Arbiter) gaveUpRole(n *node) bool {
+	if n.mem.Failing == mpp.Reach {
+		return a.machine.Spent(&n.mem) && a.machine.LostActive(&n.mem)
+	}
+	o := n.observation
+	return o != nil && o.Server.Flavour != "" && o.Server.ReadOnly && len(o.Channels) > 0 && o.At.After(n.mem.Since) && o.At.After(a.settled)
+}
+
+// onlyWriter is the one node besides except that accepts writes; nil when there is none, when
+// there are several, or when not all were heard or counted out yet.
+func (a *Arbiter) onlyWriter(except *node) (writer *node) {
+	for _, n := range a.nodes {
+		if n == except {
+			continue
+		}
+		if n.observation == nil || (n.mem.State == mpp.Unknown && n.mem.Failing == mpp.Reach) {
+			return nil
+		}
+		if n.mem.Failing == mpp.Reach || n.observation.Server.Flavour == "" || n.observation.Server.ReadOnly || n.observation.At.Before(a.settled) {
+			continue
+		}
+		if writer != nil {
+			return nil // two accept writes: an operator must say which is right
+		}
+		writer = n
+	}
+	return writer
 }
 
 // considerFailover starts a failover when every gate is open.
@@ -94,35 +126,6 @@ func (a *Arbiter) abandonAll(now time.Time, why string) {
 		a.endRepair(now, op)
 	}
 	a.head.Repairs = nil
-}
-
-// testLinks lets replicas whose link stands by their own word connect anew, while the ACTIVE
-// node is silent: an idle link cannot tell a dead source from a quiet one.
-func (a *Arbiter) testLinks(now time.Time, active *node) {
-	if active.mem.Errors < 1 || !silentKind(active.mem.Kind) || a.repairing("", mpp.OpTestLinks) || a.roleBusy() || a.head.Maintenance.InForce(now) {
-		return
-	}
-	miss := active.mem.FirstMiss
-	for _, n := range a.nodes {
-		if n == active || n.observation == nil || n.spoke == nil || !n.spoke.At.After(miss) || len(n.spoke.Channels) == 0 {
-			continue
-		}
-		idle := n.spoke.Channels[0].IO == "Yes" && !n.advancedFrom.After(miss)
-		if idle && (n.linkTested.Before(miss) || now.Sub(n.linkTested) > linkPause) {
-			a.begin(now, mpp.Operation{Kind: mpp.OpTestLinks, Old: active.policy.Address, Reason: active.policy.Address + " is silent: " + active.mem.Message})
-			return
-		}
-	}
-}
-
-// silentKind reports whether the trouble leaves it open whether the server lives.
-func silentKind(k mpp.Kind) bool {
-	switch k {
-	case mpp.KindNoAnswer, mpp.KindNoHandshake, mpp.KindHung, mpp.KindName, mpp.KindLost:
-		return true
-	default:
-		return false
-	}
 }
 
 // repairing reports whether a repair of the kind is under way at a node; "" means any node.
@@ -173,7 +176,7 @@ func (a *Arbiter) endRepair(now time.Time, op *mpp.Operation) {
 	n.pauseRepairs(now, op.Outcome == mpp.Completed)
 	switch {
 	case op.Kind == mpp.OpRejoin && op.Outcome == mpp.Completed:
-		n.keptOut, n.errant = "", ""
+		n.keptOut, n.mem.Errant = "", ""
 		if n.mem.State == mpp.Failed {
 			a.recover(now, n, ruleRejoin, op.Why)
 		}
@@ -224,7 +227,7 @@ func (a *Arbiter) considerReopen(now time.Time, n *node) {
 // restarted reports whether the server was started since it was last seen writable. Read-only
 // without a restart is somebody's will.
 func (a *Arbiter) restarted(n *node, o *mpp.Observation) bool {
-	return !n.writableSeen.IsZero() && o.Server.StartedAt.After(n.writableSeen.Add(time.Second))
+	return !n.mem.WritableSince.IsZero() && o.Server.StartedAt.After(n.mem.WritableSince.Add(time.Second))
 }
 
 // anyoneAhead reports whether another node has what n has not: then n is not the one to open.
@@ -237,8 +240,9 @@ func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 	o := n.observation
 	stray := a.policy.Failover.Addresses && n.strays >= strayLooks
 	answers := o != nil && n.mem.Failing != mpp.Reach && o.Server.Flavour != "" && o.At.After(active.mem.Since) && o.At.After(a.settled)
-	writable := answers && !o.Server.ReadOnly
-	back := answers && a.policy.Failover.Rejoin && n.keptOut == "" && active.mem.Failing == "" && a.mayRejoin(active, n)
+	// Where the ACTIVE node does not take writes, the only one that does is not closed.
+	writable := answers && !o.Server.ReadOnly && takesWrites(active)
+	back := answers && a.policy.Failover.Rejoin && n.keptOut == "" && takesWrites(active) && a.mayRejoin(active, n)
 	op := mpp.Operation{Kind: mpp.OpFence, Old: n.policy.Address}
 	switch {
 	case back:
@@ -251,6 +255,12 @@ func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 		return
 	}
 	a.begin(now, op)
+}
+
+// takesWrites reports whether the ACTIVE node was seen to take writes since it became ACTIVE.
+func takesWrites(active *node) bool {
+	o := active.observation
+	return o != nil && active.mem.Failing == "" && o.Server.Flavour != "" && !o.Server.ReadOnly && o.At.After(active.mem.Since)
 }
 
 // mayRejoin reports whether n is a node that should be, and is not, a replica of the ACTIVE one.
