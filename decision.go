@@ -191,6 +191,9 @@ type NodeMemory struct {
 	LastPoll time.Time `json:"last_poll,omitzero"`
 	// Maintenance is the node's own.
 	Maintenance Maintenance `json:"maintenance,omitzero"`
+	// WritableSince is when the server had started that was last seen to take writes as the ACTIVE
+	// node: one that was started later and is read-only came up so, and was not closed on purpose.
+	WritableSince time.Time `json:"writable_since,omitzero"`
 	// Errant are transactions that only this node has, by the last comparison with the ACTIVE
 	// node: when that one is dead, nobody can tell any more.
 	Errant string `json:"errant,omitempty"`

@@ -221,8 +221,10 @@ func (a *Arbiter) goodEnginePoll(now time.Time, n *node) {
 // drive goes on with what is under way, and starts what is due.
 func (a *Arbiter) drive(now time.Time) {
 	a.resume(now)
-	a.advanceRole(now)
-	a.advanceRepairs(now)
+	if a.heard() {
+		a.advanceRole(now)
+		a.advanceRepairs(now)
+	}
 	if a.head.CutOff {
 		return
 	}
@@ -230,6 +232,12 @@ func (a *Arbiter) drive(now time.Time) {
 	a.considerFailover(now)
 	a.considerRepairs(now)
 	a.considerFailback(now)
+}
+
+// heard reports whether every node was polled since mppd started: until then, what is known of a
+// node would be mistaken for what there is.
+func (a *Arbiter) heard() bool {
+	return !slices.ContainsFunc(a.nodes, func(n *node) bool { return n.observation == nil })
 }
 
 // resume takes up, once, what the run before was doing.
@@ -360,10 +368,13 @@ func (a *Arbiter) moveRole(now time.Time, op *mpp.Operation) {
 	evidence := fmt.Sprintf("%s %d: %s", op.Kind, op.ID, op.Reason)
 	a.enter(now, n, state.Change{Event: state.Promote, Rule: string(op.Kind), Evidence: evidence})
 	a.clearErrors(n)
-	n.unfit, n.mem.Errant, n.strays = "", "", 0
+	n.unfit, n.mem.Errant, n.mem.Closed, n.strays = "", "", false, 0
 	n.mem.WritableSince = time.Time{}
 	if n.spoke != nil {
 		n.mem.WritableSince = n.spoke.Server.StartedAt
+	}
+	if op.Kind == mpp.OpFailover {
+		a.head.LastFailover = now
 	}
 	a.headChanged, a.headSync = true, true
 }
@@ -393,6 +404,10 @@ func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 	if n := a.index[op.New]; op.Kind == mpp.OpReopen && n != nil {
 		n.strays = 0
 		n.pauseRepairs(now, op.Outcome == mpp.Completed)
+	}
+	if n := a.index[op.Old]; n != nil && n.mem.State == mpp.Active && plan.Cut(op) {
+		n.mem.Closed = true
+		a.touch(n)
 	}
 	a.failUnpointed(now, op)
 	a.tellOperation(now, op, severity, string(op.Outcome)+": "+op.Why)
@@ -449,7 +464,7 @@ func (a *Arbiter) addressSeen(r *mpp.AddressReport) {
 	a.touch(n)
 	n.address = r
 	wrong := r.Known && ((n.mem.State == mpp.Active && !r.Holds) || (n.mem.State != mpp.Active && r.Some && a.hasActive(n)))
-	if !wrong || a.head.Operation != nil {
+	if !wrong || a.roleBusy() {
 		n.strays = 0
 		return
 	}

@@ -190,7 +190,11 @@ func (a *Arbiter) endRepair(now time.Time, op *mpp.Operation) {
 // it, one that takes writes or holds the address and must not, one that can be a replica again.
 func (a *Arbiter) considerRepairs(now time.Time) {
 	active := a.activeNode()
-	if active == nil || a.head.Operation != nil || a.head.Maintenance.InForce(now) {
+	if active == nil || a.head.Maintenance.InForce(now) {
+		return
+	}
+	if a.head.Operation != nil {
+		a.considerReturn(now, active)
 		return
 	}
 	for _, n := range a.nodes {
@@ -205,6 +209,20 @@ func (a *Arbiter) considerRepairs(now time.Time) {
 	}
 }
 
+// considerReturn fences the old node of a failover as soon as it comes back: the new one takes writes
+// already, and what is left of the plan may take long.
+func (a *Arbiter) considerReturn(now time.Time, active *node) {
+	op := a.head.Operation
+	old := a.index[op.Old]
+	if op.Kind != mpp.OpFailover || !plan.Opened(op) || old == nil || old == active {
+		return
+	}
+	if old.mem.Maintenance.InForce(now) || now.Before(old.repairAt) || a.repairing(op.Old, "") {
+		return
+	}
+	a.considerFence(now, active, old)
+}
+
 // considerReopen gives the ACTIVE node back what belongs to its role: it was restarted and came
 // up read-only, or the address is missing.
 func (a *Arbiter) considerReopen(now time.Time, n *node) {
@@ -214,7 +232,11 @@ func (a *Arbiter) considerReopen(now time.Time, n *node) {
 	}
 	op := mpp.Operation{Kind: mpp.OpReopen, New: n.policy.Address}
 	switch {
-	case o.Server.ReadOnly && len(o.Channels) == 0 && a.restarted(n, o) && !a.anyoneAhead(now, n):
+	case !o.Server.ReadOnly || len(o.Channels) > 0 || a.anyoneAhead(now, n):
+		return
+	case n.mem.Closed:
+		op.Reason = "a switchover that failed has left it read-only"
+	case a.restarted(n, o):
 		op.Reason = "its server was restarted and came up read-only"
 	case !o.Server.ReadOnly && a.policy.Failover.Addresses && n.strays >= strayLooks:
 		op.Reason, op.Wanted = "its host does not have the virtual address", "address"
