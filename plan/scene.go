@@ -140,7 +140,12 @@ func Take(op *mpp.Operation, r *mpp.StepResult) bool {
 }
 
 // Abandon ends an operation because something more important takes its place.
-func Abandon(now time.Time, op *mpp.Operation, why string) {
+func Abandon(now time.Time, op *mpp.Operation, why string) { cutShort(now, op, mpp.Abandoned, why) }
+
+// Stop ends an operation that cannot go on.
+func Stop(now time.Time, op *mpp.Operation, why string) { cutShort(now, op, mpp.Stopped, why) }
+
+func cutShort(now time.Time, op *mpp.Operation, outcome mpp.Outcome, why string) {
 	s := &scene{now: now, op: op}
 	for i := range op.Steps {
 		if op.Steps[i].Status == mpp.StepRunning {
@@ -148,7 +153,7 @@ func Abandon(now time.Time, op *mpp.Operation, why string) {
 			op.Steps[i].Text = "nobody waits for it any more"
 		}
 	}
-	s.finish(end(mpp.Abandoned, "%s", why))
+	s.finish(end(outcome, "%s", why))
 }
 
 // lostAfter is how long after its limit a step is given up of which nothing was heard: who runs it
@@ -308,6 +313,11 @@ func (s *scene) others(except ...string) []*Node {
 func Opened(op *mpp.Operation) bool {
 	s := &scene{op: op}
 	return op.New != "" && s.done(mpp.StepPromote, op.New) && !s.undoing()
+}
+
+// Preparing reports whether the operation is a switchover that has not touched the old node yet.
+func Preparing(op *mpp.Operation) bool {
+	return op.Kind == mpp.OpSwitchover && (op.Phase == "" || op.Phase == phaseCheck || op.Phase == phasePrepare)
 }
 
 // Cut reports whether the old node was made read-only by this operation, and was not opened

@@ -357,6 +357,9 @@ func TestTheWriterIsToldToBeCutFromItsReadOnlyOnUntilItIsOpenedAgain(t *testing.
 	for tasks := Advance(g.now, op, f); len(tasks) > 0; tasks = Advance(g.now, op, f) {
 		want := op.Phase == phaseCut || op.Phase == phaseFinal || op.Phase == phaseCatchUp || op.Phase == phasePromote ||
 			op.Phase == phaseAddress || op.Phase == phaseRepoint
+		if preparing := op.Phase == phaseCheck || op.Phase == phasePrepare; Preparing(op) != preparing {
+			t.Errorf("in phase %s: Preparing says %t", op.Phase, Preparing(op))
+		}
 		if Cut(op) != want {
 			t.Errorf("in phase %s: Cut says %t", op.Phase, Cut(op))
 		}

@@ -147,6 +147,7 @@ func (a *Arbiter) Step(now time.Time, in mpp.Input) []mpp.Action {
 		a.tellCommand(now, *in.Command, result)
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionReply, Result: &result})
 	}
+	a.endStranded(now)
 	if a.engine() {
 		a.drive(now)
 	}
@@ -181,6 +182,7 @@ func (a *Arbiter) observe(now time.Time, o *mpp.Observation) {
 	}
 	if v.Failed == mpp.Replica && a.expectsBrokenLinks() {
 		a.note(n, mpp.Verdict{Status: v.Status, Message: v.Message, Kind: v.Kind, Check: v.Check})
+		n.mem.LastPoll = o.At
 		return
 	}
 	before := a.machine.Count(&n.mem, o.At, v)

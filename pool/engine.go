@@ -417,6 +417,45 @@ func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 	}
 }
 
+// endStranded ends operations that a change of the configuration has left without their nodes, or
+// without an engine.
+func (a *Arbiter) endStranded(now time.Time) {
+	if op := a.head.Operation; op != nil {
+		if why := a.stranded(op); why != "" {
+			plan.Stop(now, op, why)
+			a.endRole(now, op)
+		}
+	}
+	left := a.head.Repairs[:0:0]
+	for _, op := range a.head.Repairs {
+		if why := a.stranded(op); why != "" {
+			plan.Stop(now, op, why)
+			a.endRepair(now, op)
+			continue
+		}
+		left = append(left, op)
+	}
+	if len(left) != len(a.head.Repairs) {
+		a.head.Repairs = left
+	}
+}
+
+// stranded says why an operation cannot go on under the present configuration, "" when it can. One
+// that has opened its new node has no need of the old one any more.
+func (a *Arbiter) stranded(op *mpp.Operation) string {
+	gone := func(address string) bool { return address != "" && a.index[address] == nil }
+	switch {
+	case !a.engine():
+		return "the pool has no engine any more that promotes"
+	case gone(op.New):
+		return op.New + " was removed from the configuration"
+	case gone(op.Old) && !plan.Opened(op):
+		return op.Old + " was removed from the configuration"
+	default:
+		return ""
+	}
+}
+
 // failUnpointed fails the nodes that could not be made replicas of the new ACTIVE node.
 func (a *Arbiter) failUnpointed(now time.Time, op *mpp.Operation) {
 	for i := range op.Steps {

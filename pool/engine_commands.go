@@ -105,6 +105,9 @@ func (a *Arbiter) commandSwitchover(now time.Time, c mpp.Command) (*mpp.Operatio
 	if why := plan.RefuseSwitchover(f, f.Active, target); why != "" {
 		return nil, why
 	}
+	if a.repairing(target, "") {
+		return nil, fmt.Sprintf("a repair of %s is under way", target)
+	}
 	wait := c.Options.Wait
 	if wait == 0 {
 		wait = a.policy.Failover.Wait

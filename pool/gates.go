@@ -234,8 +234,9 @@ func gateAllowed(o *outage) (bool, string) {
 }
 
 // roleBusy reports whether an operation moves the role now and has not moved it yet: what comes
-// after is no reason to wait when the new node dies, too.
+// after is no reason to wait when the new node dies, too. Neither are preparations, nor what gives
+// the ACTIVE node back what belongs to it.
 func (a *Arbiter) roleBusy() bool {
 	op := a.head.Operation
-	return op != nil && !plan.Opened(op) && op.Kind != mpp.OpReopen
+	return op != nil && !plan.Opened(op) && !plan.Preparing(op) && op.Kind != mpp.OpReopen
 }

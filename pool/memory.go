@@ -70,6 +70,7 @@ func (a *Arbiter) Reconfigure(now time.Time, p Policy) []mpp.Action {
 		}
 	}
 	a.keepOneActive(now)
+	a.endStranded(now)
 	a.judgeTrouble(now)
 	a.judgeCutOff(now)
 	a.assignLanes()

@@ -227,19 +227,19 @@ func (a *Arbiter) considerReturn(now time.Time, active *node) {
 // up read-only, or the address is missing.
 func (a *Arbiter) considerReopen(now time.Time, n *node) {
 	o := n.observation
-	if o == nil || n.mem.Failing != "" || o.Server.Flavour == "" || !o.At.After(n.mem.Since) {
+	if o == nil || n.mem.Failing != "" || o.Server.Flavour == "" || !o.At.After(n.mem.Since) || !o.At.After(a.settled) {
 		return
 	}
 	op := mpp.Operation{Kind: mpp.OpReopen, New: n.policy.Address}
 	switch {
+	case !o.Server.ReadOnly && a.policy.Failover.Addresses && n.strays >= strayLooks:
+		op.Reason, op.Wanted = "its host does not have the virtual address", "address"
 	case !o.Server.ReadOnly || len(o.Channels) > 0 || a.anyoneAhead(now, n):
 		return
 	case n.mem.Closed:
 		op.Reason = "a switchover that failed has left it read-only"
 	case a.restarted(n, o):
 		op.Reason = "its server was restarted and came up read-only"
-	case !o.Server.ReadOnly && a.policy.Failover.Addresses && n.strays >= strayLooks:
-		op.Reason, op.Wanted = "its host does not have the virtual address", "address"
 	default:
 		return
 	}
@@ -300,7 +300,7 @@ func (a *Arbiter) considerFailback(now time.Time) {
 	if !a.policy.Failover.Failback || a.policy.Failover.Manual || p == nil || active == nil || p == active || a.head.Operation != nil {
 		return
 	}
-	if p.mem.State != mpp.Standby || p.mem.Errors != 0 || active.mem.Failing != "" || a.held(now, p) || a.held(now, active) || now.Before(p.repairAt) {
+	if a.repairing(p.policy.Address, "") || p.mem.State != mpp.Standby || p.mem.Errors != 0 || active.mem.Failing != "" || a.held(now, p) || a.held(now, active) || now.Before(p.repairAt) {
 		return
 	}
 	if len(a.head.Unacknowledged) > 0 || p.spoke == nil || !p.spoke.LagKnown || p.spoke.Lag > a.policy.Failover.MaxLag {

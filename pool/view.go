@@ -116,6 +116,8 @@ func (a *Arbiter) evaluate(now time.Time, n *node) (mpp.Evaluation, string) {
 		return mpp.Down, fmt.Sprintf("FAIL (%s): %s", n.mem.Reason, n.mem.Evidence)
 	case n.mem.State == mpp.Unknown:
 		return mpp.Down, "not judged yet"
+	case n.mem.State == mpp.Active && a.losing(n):
+		return mpp.Down, "a failover is under way"
 	case n.mem.State == mpp.Active && n.mem.Status == mpp.Fail && a.head.Operation == nil && a.aliveByReplicas(now) != "":
 		return mpp.ReadWrite, "ACTIVE; not reachable from here, and alive by its replicas: " + a.aliveByReplicas(now)
 	case n.mem.Status == mpp.Fail:
@@ -133,6 +135,13 @@ func (a *Arbiter) evaluate(now time.Time, n *node) (mpp.Evaluation, string) {
 	default:
 		return mpp.ReadOnly, "STANDBY"
 	}
+}
+
+// losing reports whether a failover is about to take the role from n: it is fenced as far as that
+// goes, and what it wrote now, should it come back, would be lost.
+func (a *Arbiter) losing(n *node) bool {
+	op := a.head.Operation
+	return a.engine() && op != nil && op.Kind == mpp.OpFailover && op.Old == n.policy.Address
 }
 
 // closedActive reports whether the server of the ACTIVE node says, by a poll since it became
