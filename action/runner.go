@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -45,7 +46,7 @@ type errand struct {
 }
 
 // errOvertaken ends a step of an older operation.
-var errOvertaken = fmt.Errorf("a newer operation has taken over")
+var errOvertaken = errors.New("a newer operation has taken over")
 
 // New returns a Runner that knows no pools yet.
 func New(o Options) *Runner {
@@ -101,7 +102,7 @@ func (r *Runner) bounded(ctx context.Context, c *crew, t mpp.Task) mpp.StepResul
 	case <-timer.C:
 		result = mpp.StepResult{Text: fmt.Sprintf("no end within %s", t.Step.Limit), Unreachable: true}
 	}
-	if !result.Done && context.Cause(ctx) == errOvertaken {
+	if !result.Done && errors.Is(context.Cause(ctx), errOvertaken) {
 		result.Text = errOvertaken.Error()
 	}
 	result.Operation, result.Step, result.At, result.Took = t.Operation, t.Step.N, began, time.Since(began)

@@ -40,7 +40,9 @@ func (d *Daemon) newRunner() *action.Runner {
 	return action.New(action.Options{Report: d.stepEnded, Spool: filepath.Join(d.stateDir, savedDir), Log: d.log})
 }
 
-func newReports(stateDir string) *report.Store { return report.New(filepath.Join(stateDir, reportsDir)) }
+func newReports(stateDir string) *report.Store {
+	return report.New(filepath.Join(stateDir, reportsDir))
+}
 
 // stepEnded hands what came of a step to the loop.
 func (d *Daemon) stepEnded(pool string, r mpp.StepResult) {
