@@ -81,7 +81,9 @@ func Need(t testing.TB, programs ...string) {
 // script that fails fails the test.
 func Sh(t testing.TB, script string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "/bin/sh", "-ec", script).CombinedOutput()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second) // it cleans up, too
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "/bin/sh", "-ec", script).CombinedOutput()
 	if err != nil {
 		t.Fatalf("sh: %s: %v\n%s", script, err, out)
 	}
