@@ -23,10 +23,10 @@ var built = sync.OnceValues(func() (programs, error) {
 		return programs{}, err
 	}
 	p := programs{dir: dir, mppd: filepath.Join(dir, "mppd"), mpp: filepath.Join(dir, "mpp")}
-	cmd := exec.Command("go", "build", "-o", dir, "./cmd/mppd", "./cmd/mpp")
+	cmd := exec.Command("go", "build", "-o", dir, "./cmd/mppd", "./cmd/mpp", "./cmd/mpp-check")
 	cmd.Dir, cmd.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return p, fmt.Errorf("build mppd and mpp: %w\n%s", err, out)
+		return p, fmt.Errorf("build the programs: %w\n%s", err, out)
 	}
 	return p, nil
 })
