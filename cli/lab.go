@@ -236,16 +236,21 @@ func (u *labUp) explain(l *lab.Lab) string {
 		fmt.Fprintf(&b, "export MPP_SOCKET=%s\n", l.Socket())
 	}
 	first := l.Pools[0]
-	for _, h := range []struct{ command, shows string }{
+	hints := []struct{ command, shows string }{
 		{u.typed("status"), "the hosts, by looking"},
 		{u.typed("write --through " + first.Name + " --for 30s"), "writes, and says what a client sees"},
 		{u.typed("kill " + first.Hosts[0].Name), "beside it: kill -9 of a server"},
 		{u.typed("start " + first.Hosts[0].Name), "it comes back"},
 		{u.typed("cut " + first.Hosts[0].Name), "a host is gone without a word; heal ends it"},
-		{u.typed("exec " + first.Hosts[0].Name + " -- ip addr"), "a command on a host"},
+		{u.typed("exec " + first.Hosts[0].Name + " ip addr"), "a command on a host"},
 		{u.typed("down"), "removes all of it"},
-	} {
-		fmt.Fprintf(&b, "  %-48s # %s\n", h.command, h.shows)
+	}
+	wide := 0
+	for _, h := range hints {
+		wide = max(wide, len(h.command))
+	}
+	for _, h := range hints {
+		fmt.Fprintf(&b, "  %-*s  # %s\n", wide, h.command, h.shows)
 	}
 	return b.String()
 }

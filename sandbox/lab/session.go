@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,11 +26,15 @@ type session struct {
 	since  time.Time
 }
 
-// dial connects from a host and asks whom it has reached.
-func (w *Writer) dial(ctx context.Context, from *Host) (*session, error) {
+// dial connects from a host and asks whom it has reached. Meanwhile it is counted in
+// accepted, from when a server has accepted it.
+func (w *Writer) dial(ctx context.Context, from *Host, accepted *atomic.Int32) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.o.ConnectTimeout)
 	defer cancel()
-	s, err := from.login(ctx, w.target(), w.o.Pool.App)
+	s, err := from.login(ctx, w.target(), w.o.Pool.App, func() {
+		accepted.Add(1)
+		context.AfterFunc(ctx, func() { accepted.Add(-1) })
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +58,7 @@ func (w *Writer) dialPatiently(ctx context.Context, from *Host) (s *session, err
 	var telling error
 	err = sandbox.Eventually(ctx, attemptEvery, func(ctx context.Context) error {
 		var err error
-		if s, err = w.dial(ctx, from); err != nil && errorKind(err) != noAnswer {
+		if s, err = w.dial(ctx, from, &atomic.Int32{}); err != nil && errorKind(err) != noAnswer {
 			telling = err
 		}
 		return err
@@ -67,13 +72,19 @@ func (w *Writer) dialPatiently(ctx context.Context, from *Host) (s *session, err
 	return s, nil
 }
 
-// login connects to a server as an account.
-func (h *Host) login(ctx context.Context, address string, account sandbox.Account) (*session, error) {
+// login connects to a server as an account, and calls accepted between the two.
+func (h *Host) login(ctx context.Context, address string, account sandbox.Account, accepted func()) (*session, error) {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = account.User, account.Password, "tcp", address
 	cfg.InterpolateParams = true // one round trip a row
 	cfg.Logger = &mysql.NopLogger{}
-	cfg.DialFunc = h.Dial
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := h.Dial(ctx, network, address)
+		if err == nil {
+			accepted()
+		}
+		return conn, err
+	}
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("log in from %s: %w", h.Name, err)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,10 +21,13 @@ const (
 )
 
 // While it has no connection a writer begins a new attempt so often, before the earlier
-// ones have failed: one that began too early hangs until its time is up.
+// ones have failed: one that began too early hangs until its time is up. When a server has
+// accepted one and says nothing, it is not so often: more would only fill its queue, and
+// then it would look to everybody as if its host were gone.
 const (
-	attemptEvery   = 20 * time.Millisecond
-	attemptsAtOnce = 8
+	attemptEvery   = 10 * time.Millisecond
+	attemptAfter   = 50 * time.Millisecond
+	attemptsAtOnce = 20
 )
 
 // WriteOptions says how to write. Nothing is needed.
@@ -205,6 +209,7 @@ func (c *connection) reconnect(ctx context.Context, tick *time.Ticker) *session 
 	attempts, cancel := context.WithCancel(ctx)
 	results := make(chan attempt, attemptsAtOnce)
 	pending := 0
+	var accepted atomic.Int32 // of those, how many a server has accepted
 	defer func() {
 		cancel()
 		for range pending { // a late one is not needed any more
@@ -215,10 +220,14 @@ func (c *connection) reconnect(ctx context.Context, tick *time.Ticker) *session 
 	}()
 	var last time.Time
 	for {
-		if pending < attemptsAtOnce && (pending == 0 || time.Since(last) >= attemptEvery) {
+		every := attemptEvery
+		if accepted.Load() > 0 {
+			every = attemptAfter
+		}
+		if pending < attemptsAtOnce && (pending == 0 || time.Since(last) >= every) {
 			pending, last = pending+1, time.Now()
 			go func() {
-				s, err := c.w.dial(attempts, c.host)
+				s, err := c.w.dial(attempts, c.host, &accepted)
 				results <- attempt{s, err}
 			}()
 		}
