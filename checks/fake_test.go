@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mpp/checks"
+	"mpp/link"
 )
 
 // fake is a server that speaks as much of MySQL's protocol as a test lets it, for what no real
@@ -80,7 +81,7 @@ func (f *fake) stop() {
 func (f *fake) options() checks.Options {
 	o := checks.Default()
 	o.Address, o.User, o.Password = f.l.Addr().String(), "mpp", monitorPassword
-	o.TLS.Mode = checks.TLSDisabled
+	o.TLS.Mode = link.TLSDisabled
 	return o
 }
 

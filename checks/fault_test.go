@@ -7,6 +7,7 @@ import (
 
 	"mpp"
 	"mpp/checks"
+	"mpp/link"
 	"mpp/sandbox"
 	"mpp/sandbox/sandboxtest"
 )
@@ -262,10 +263,10 @@ func TestHangupIsSeenWithoutAPoll(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for _, mode := range []checks.TLSMode{checks.TLSDisabled, checks.TLSRequired} {
+	for _, mode := range []link.TLSMode{link.TLSDisabled, link.TLSRequired} {
 		t.Run(string(mode), func(t *testing.T) {
 			flavour := sandbox.MariaDB1011
-			if mode == checks.TLSRequired {
+			if mode == link.TLSRequired {
 				flavour = sandbox.MySQL97
 			}
 			pool := startPool(t, flavour, 1)

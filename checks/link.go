@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	servers "mpp/link"
 )
 
 // link is one logged-in MySQL connection.
@@ -46,10 +48,10 @@ func (o *Options) connector(address string) (driver.Connector, error) {
 	cfg.Timeout = o.ConnectLimit
 	cfg.ConnectionAttributes = "program_name:mpp"
 	var err error
-	if cfg.TLS, err = o.TLS.config(address); err != nil {
+	if cfg.TLS, err = o.TLS.Config(address); err != nil {
 		return nil, err
 	}
-	if cfg.TLS != nil && (o.TLS.Mode == TLSPreferred || o.TLS.Mode == "") {
+	if cfg.TLS != nil && (o.TLS.Mode == servers.TLSPreferred || o.TLS.Mode == "") {
 		cfg.AllowFallbackToPlaintext = true
 		// To fall back, the driver changes the configuration it was given; with this it
 		// changes a copy, and tries TLS again next time.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mpp"
+	servers "mpp/link"
 	"mpp/replication"
 )
 
@@ -22,7 +23,7 @@ type Options struct {
 	// when the server has too many connections. 0 means none.
 	ExtraPort uint16
 	// TLS says how the connection is encrypted.
-	TLS TLS
+	TLS servers.TLS
 
 	// ConnectLimit bounds a login: TCP, handshake and authentication together.
 	ConnectLimit time.Duration

@@ -16,6 +16,7 @@ import (
 
 	"mpp"
 	"mpp/checks"
+	"mpp/link"
 	"mpp/sandbox"
 )
 
@@ -73,20 +74,20 @@ func TestTLSModesTrustWhatTheySay(t *testing.T) {
 	ours.issue("client", &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	for _, c := range []struct {
 		server string // its certificate; "" for none
-		tls    checks.TLS
+		tls    link.TLS
 		want   want
 	}{
-		{"server", checks.TLS{Mode: checks.TLSDisabled}, want{check: "connect"}},
-		{"server", checks.TLS{}, want{check: "connect"}},
-		{"server", checks.TLS{Mode: checks.TLSRequired}, want{check: "connect"}},
-		{"server", checks.TLS{Mode: checks.TLSVerifyCA, CA: ours.path("ca.pem")}, want{check: "connect"}},
-		{"server", checks.TLS{Mode: checks.TLSVerifyIdentity, CA: ours.path("ca.pem"), Cert: ours.path("client.pem"), Key: ours.path("client.key")}, want{check: "connect"}},
-		{"server", checks.TLS{Mode: checks.TLSVerifyCA, CA: theirs.path("ca.pem")}, want{"connect", mpp.Critical, mpp.KindTLS, "TLS handshake failed: "}},
-		{"elsewhere", checks.TLS{Mode: checks.TLSVerifyCA, CA: ours.path("ca.pem")}, want{check: "connect"}},
-		{"elsewhere", checks.TLS{Mode: checks.TLSVerifyIdentity, CA: ours.path("ca.pem")}, want{"connect", mpp.Critical, mpp.KindTLS, "TLS handshake failed: "}},
-		{"elsewhere", checks.TLS{Mode: checks.TLSVerifyIdentity, CA: ours.path("ca.pem"), ServerName: "elsewhere.example"}, want{check: "connect"}},
-		{"", checks.TLS{Mode: checks.TLSPreferred}, want{check: "connect"}},
-		{"", checks.TLS{Mode: checks.TLSRequired}, want{"connect", mpp.Critical, mpp.KindTLS, "does not support TLS"}},
+		{"server", link.TLS{Mode: link.TLSDisabled}, want{check: "connect"}},
+		{"server", link.TLS{}, want{check: "connect"}},
+		{"server", link.TLS{Mode: link.TLSRequired}, want{check: "connect"}},
+		{"server", link.TLS{Mode: link.TLSVerifyCA, CA: ours.path("ca.pem")}, want{check: "connect"}},
+		{"server", link.TLS{Mode: link.TLSVerifyIdentity, CA: ours.path("ca.pem"), Cert: ours.path("client.pem"), Key: ours.path("client.key")}, want{check: "connect"}},
+		{"server", link.TLS{Mode: link.TLSVerifyCA, CA: theirs.path("ca.pem")}, want{"connect", mpp.Critical, mpp.KindTLS, "TLS handshake failed: "}},
+		{"elsewhere", link.TLS{Mode: link.TLSVerifyCA, CA: ours.path("ca.pem")}, want{check: "connect"}},
+		{"elsewhere", link.TLS{Mode: link.TLSVerifyIdentity, CA: ours.path("ca.pem")}, want{"connect", mpp.Critical, mpp.KindTLS, "TLS handshake failed: "}},
+		{"elsewhere", link.TLS{Mode: link.TLSVerifyIdentity, CA: ours.path("ca.pem"), ServerName: "elsewhere.example"}, want{check: "connect"}},
+		{"", link.TLS{Mode: link.TLSPreferred}, want{check: "connect"}},
+		{"", link.TLS{Mode: link.TLSRequired}, want{"connect", mpp.Critical, mpp.KindTLS, "does not support TLS"}},
 	} {
 		t.Run(c.server+" "+string(c.tls.Mode), func(t *testing.T) {
 			var args []string
@@ -115,10 +116,10 @@ func TestTLSFilesThatCannotBeUsedAreNamed(t *testing.T) {
 	if err := os.WriteFile(a.path("empty"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []checks.TLS{
-		{Mode: checks.TLSVerifyCA, CA: a.path("nowhere")},
-		{Mode: checks.TLSVerifyCA, CA: a.path("empty")},
-		{Mode: checks.TLSRequired, Cert: a.path("ca.pem")},
+	for _, c := range []link.TLS{
+		{Mode: link.TLSVerifyCA, CA: a.path("nowhere")},
+		{Mode: link.TLSVerifyCA, CA: a.path("empty")},
+		{Mode: link.TLSRequired, Cert: a.path("ca.pem")},
 		{Mode: "perhaps"},
 	} {
 		opt := checks.Default()

@@ -170,7 +170,7 @@ func checkOptions(p config.Pool, n config.Node) checks.Options {
 	o := checks.Default()
 	o.Address, o.User, o.Password = n.Address, n.Account.User, n.Account.Password.Reveal()
 	o.ExtraPort = uint16(n.ExtraPort)
-	o.TLS = checks.TLS{Mode: checks.TLSMode(n.TLS.Mode), CA: n.TLS.CA, Cert: n.TLS.Cert, Key: n.TLS.Key, ServerName: n.TLS.ServerName}
+	o.TLS = tlsOf(n.TLS)
 	o.ConnectLimit, o.LoginInterval = c.Connect.Timeout, p.LoginInterval
 	o.Privilege, o.PrivilegeInterval, o.PrivilegeFailover = c.Privilege.Enabled, c.Privilege.Interval, c.Privilege.ForFailover
 	o.Query, o.QuerySQL, o.QueryLimit = c.Query.Enabled, c.Query.SQL, c.Query.Timeout
