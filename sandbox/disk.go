@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +16,12 @@ import (
 // diskDir is the name of the mount point in a server's folder.
 const diskDir = "disk"
 
-// ballastFile is what fills the disk.
-const ballastFile = "ballast"
+// fullFile is there, beside the disk, for as long as the disk is full. It holds the size
+// that the disk had before.
+const fullFile = "disk.full"
+
+// shrinkTries is how often a disk is shrunk anew because the server has just written.
+const shrinkTries = 1000
 
 // Disk is a small file system in memory for some of a server's files. Only root
 // can have one.
@@ -45,46 +50,83 @@ func (d *Disk) mount(dir string) error {
 		return fmt.Errorf("mount small disk: %w", err)
 	}
 	options := fmt.Sprintf("size=%d,mode=0700", d.Size)
-	if err := unix.Mount("mpp-sandbox", path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options); err != nil {
+	if err := unix.Mount("mpp-sandbox", path, "tmpfs", diskFlags, options); err != nil {
 		return fmt.Errorf("mount small disk: %w", err)
 	}
 	return nil
 }
 
-// FillDisk fills the server's small disk to the last block with a ballast file. It
-// may be called again, and is an error for a server without such a disk.
+const diskFlags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+
+// FillDisk leaves no free block on the server's small disk, at once and without writing
+// to it: it takes away what is free. It may be called again, and is an error for a server
+// without such a disk.
 func (s *Server) FillDisk() error {
 	disk, err := s.disk()
 	if err != nil {
 		return fmt.Errorf("fill disk: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(disk, ballastFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	for range shrinkTries {
+		var now unix.Statfs_t
+		if err = unix.Statfs(disk, &now); err != nil {
+			break
+		}
+		if err = s.noteSize(int64(now.Blocks) * now.Bsize); err != nil {
+			break
+		}
+		// A size of 0 would mean none.
+		used := max(1, int64(now.Blocks-now.Bfree)) * now.Bsize
+		if err = resize(disk, used); !errors.Is(err, unix.EINVAL) {
+			break
+		}
+		// The server has just written: it is more by now.
+	}
 	if err != nil {
 		return fmt.Errorf("fill disk: %w", err)
-	}
-	defer file.Close()
-	// The big blocks do most of it, the small ones take what is left.
-	for _, size := range []int{1 << 20, 4 << 10, 1} {
-		block := make([]byte, size)
-		for err = nil; err == nil; {
-			_, err = file.Write(block)
-		}
-		if !errors.Is(err, unix.ENOSPC) {
-			return fmt.Errorf("fill disk: %w", err)
-		}
 	}
 	s.logf("disk full")
 	return nil
 }
 
-// FreeDisk removes the ballast file; it is no error if there is none.
+// noteSize writes down what FreeDisk gives back. What is noted already holds.
+func (s *Server) noteSize(size int64) error {
+	file, err := os.OpenFile(filepath.Join(s.dir, fullFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(file, size)
+	return errors.Join(err, file.Close())
+}
+
+func resize(disk string, size int64) error {
+	return unix.Mount("mpp-sandbox", disk, "tmpfs", unix.MS_REMOUNT|diskFlags, fmt.Sprintf("size=%d", size))
+}
+
+// FreeDisk gives back what FillDisk took; it is no error if that is nothing.
 func (s *Server) FreeDisk() error {
 	disk, err := s.disk()
 	if err != nil {
 		return fmt.Errorf("free disk: %w", err)
 	}
-	err = os.Remove(filepath.Join(disk, ballastFile))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	noted := filepath.Join(s.dir, fullFile)
+	text, err := os.ReadFile(noted)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("free disk: %w", err)
+	}
+	size, err := strconv.ParseInt(string(text), 10, 64)
+	if err == nil {
+		err = resize(disk, size)
+	}
+	if err == nil {
+		err = os.Remove(noted)
+	}
+	if err != nil {
 		return fmt.Errorf("free disk: %w", err)
 	}
 	s.logf("disk freed")
@@ -93,7 +135,7 @@ func (s *Server) FreeDisk() error {
 
 // DiskFull tells whether FillDisk has filled the small disk.
 func (s *Server) DiskFull() bool {
-	_, err := os.Stat(filepath.Join(s.dir, diskDir, ballastFile))
+	_, err := os.Stat(filepath.Join(s.dir, fullFile))
 	return err == nil
 }
 

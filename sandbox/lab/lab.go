@@ -36,8 +36,9 @@ const tempKind = "mpp-labs"
 // atOnce is how many pools are started at the same time: a server that starts is busy.
 const atOnce = 2
 
-// diskSize is what a server's binary logs may grow to before its disk is full.
-const diskSize = 64 << 20
+// diskSize is what a server's binary logs may grow to before its disk is full: hours of
+// writing. It costs memory only for what is written.
+const diskSize = 1 << 30
 
 // mysqlPort is what every server listens on.
 const mysqlPort = "3306"
