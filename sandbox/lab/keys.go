@@ -21,6 +21,8 @@ func (l *Lab) KeyFile() string { return filepath.Join(l.sshDir(), "id_ed25519") 
 // KnownHosts is the file with the host keys of the servers' hosts.
 func (l *Lab) KnownHosts() string { return filepath.Join(l.sshDir(), "known_hosts") }
 
+// homeDir is root's home on the hosts: an empty folder.
+func (l *Lab) homeDir() string              { return filepath.Join(l.dir, "home") }
 func (l *Lab) authorizedKeys() string       { return filepath.Join(l.sshDir(), "authorized_keys") }
 func (l *Lab) hostKeyFile(h *Host) string   { return filepath.Join(l.sshDir(), h.Name+".key") }
 func (l *Lab) sshdConfig(h *Host) string    { return filepath.Join(l.sshDir(), h.Name+".conf") }
@@ -29,8 +31,10 @@ func knownHostNames(names ...string) string { return strings.Join(names, ",") }
 
 // writeKeys makes all keys of the lab.
 func (l *Lab) writeKeys() error {
-	if err := os.MkdirAll(l.sshDir(), 0o700); err != nil {
-		return fmt.Errorf("write ssh keys: %w", err)
+	for _, dir := range []string{l.sshDir(), l.homeDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("write ssh keys: %w", err)
+		}
 	}
 	login, err := writeKey(l.KeyFile(), "mpp-lab")
 	if err != nil {

@@ -58,6 +58,8 @@ func (l *Lab) sshdSettings(h *Host) string {
 		"MaxStartups 100",
 		"MaxSessions 100",
 		"Subsystem sftp internal-sftp",
+		// Not this machine's root's: its ~/.bashrc may do anything, and shells read it.
+		"SetEnv " + strconv.Quote("HOME="+l.homeDir()),
 	}
 	if h.Address6.IsValid() {
 		lines = append(lines, "ListenAddress "+net.JoinHostPort(h.Address6.String(), sshPort))
