@@ -77,6 +77,7 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 		a.compareWith(n, o)
 		if o.Server.Flavour != "" && !o.Server.ReadOnly {
 			n.mem.WritableSince = o.Server.StartedAt
+			n.mem.Closed = n.mem.Closed && a.head.Operation != nil
 		}
 	}
 }

@@ -124,7 +124,7 @@ func (a *Arbiter) evaluate(now time.Time, n *node) (mpp.Evaluation, string) {
 		return mpp.Down, fmt.Sprintf("%s with status FAIL: %s", n.mem.State, n.mem.Message)
 	case n.observation != nil && !n.seen:
 		return mpp.Down, "no good poll yet since this poller started, was frozen or was cut off: " + n.mem.Message
-	case n.mem.State == mpp.Active && a.engine() && a.head.Operation != nil && plan.Cut(a.head.Operation):
+	case n.mem.State == mpp.Active && a.engine() && a.head.Operation != nil && a.head.Operation.Old == n.policy.Address && plan.Cut(a.head.Operation):
 		return mpp.Down, "a switchover is under way, and it is read-only"
 	case n.mem.State == mpp.Active && a.engine() && a.closedActive(n):
 		return mpp.ReadOnly, "ACTIVE, and its server is read-only"

@@ -36,10 +36,12 @@ const stuckQuiet = time.Second
 type linkState struct {
 	// source is where the link leads to.
 	source string
-	// received is what had been received at receivedAt. The last time that this was something new
-	// it was seen at advanced, and had come after advancedFrom, the poll before.
-	received                           string
-	receivedAt, advanced, advancedFrom time.Time
+	// received is what had been received at the last poll, and before is when the poll before that
+	// one was. The last time that this was something new it was seen at advanced, and had come after
+	// advancedFrom, the poll before.
+	received               string
+	last, before           time.Time
+	advanced, advancedFrom time.Time
 	// brokenSince is the first of the polls since when the link is not up, zero while it is.
 	brokenSince time.Time
 	// tried is when it was last begun to let the replica connect anew; tested when that ended by
@@ -53,10 +55,10 @@ func (l *linkState) see(at time.Time, c *mpp.Channel) {
 	if source := fmt.Sprintf("%s:%d", c.SourceHost, c.SourcePort); source != l.source {
 		*l = linkState{source: source}
 	}
-	if c.Received != l.received && !l.receivedAt.IsZero() {
-		l.advanced, l.advancedFrom = at, l.receivedAt
+	if c.Received != l.received && !l.last.IsZero() {
+		l.advanced, l.advancedFrom = at, l.last
 	}
-	l.received, l.receivedAt = c.Received, at
+	l.received, l.before, l.last = c.Received, l.last, at
 	switch {
 	case c.IO == "Yes":
 		l.brokenSince = time.Time{}
@@ -265,7 +267,8 @@ func (o *outage) wantsTest(n *node) bool {
 	}
 	switch {
 	case c.IO == "Yes":
-		return silentKind(o.active.mem.Kind) && !o.receives(n)
+		// Two polls since the first miss tell whether something still comes.
+		return silentKind(o.active.mem.Kind) && !o.receives(n) && n.link.before.After(o.active.mem.FirstMiss)
 	default:
 		return lost(c) && !tested && o.stale(n)
 	}
