@@ -174,6 +174,7 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 		f.Nodes = append(f.Nodes, plan.Node{
 			LostAt: lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
 			Barred: a.barred(now, n), Errant: n.mem.Errant, Observation: n.spoke,
+			Answers:   n.observation != nil && n.observation.Answered && n.observation.Server.Flavour != "",
 			Reachable: n.observation != nil && n.observation.Verdict().Failed != mpp.Reach,
 		})
 	}
@@ -404,7 +405,7 @@ func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 	}
 	if n := a.index[op.New]; op.Kind == mpp.OpReopen && n != nil {
 		n.strays = 0
-		n.pauseRepairs(now, op.Outcome == mpp.Completed)
+		n.pauseRepairs(now, op.Outcome == mpp.Completed, fencePauseMost)
 	}
 	if n := a.index[op.Old]; n != nil && n.mem.State == mpp.Active && plan.Cut(op) {
 		n.mem.Closed = true

@@ -11,10 +11,11 @@ import (
 )
 
 // repairPause is the time after a repair before the next one of the node, doubled with each that
-// failed up to repairPauseMost; failbackPause that after a failback that did not succeed.
+// failed up to repairPauseMost, or fencePauseMost while a node is not fenced that must be; failbackPause that after a failback that did not succeed.
 const (
 	repairPause     = time.Second
 	repairPauseMost = time.Minute
+	fencePauseMost  = 5 * time.Second
 	failbackPause   = 10 * time.Minute
 )
 
@@ -173,7 +174,11 @@ func (a *Arbiter) endRepair(now time.Time, op *mpp.Operation) {
 		return
 	}
 	n.strays = 0
-	n.pauseRepairs(now, op.Outcome == mpp.Completed)
+	most := repairPauseMost
+	if op.Kind == mpp.OpFence {
+		most = fencePauseMost
+	}
+	n.pauseRepairs(now, op.Outcome == mpp.Completed, most)
 	switch {
 	case op.Kind == mpp.OpRejoin && op.Outcome == mpp.Completed:
 		n.keptOut, n.mem.Errant = "", ""
@@ -261,10 +266,11 @@ func (a *Arbiter) anyoneAhead(now time.Time, n *node) bool {
 func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 	o := n.observation
 	stray := a.policy.Failover.Addresses && n.strays >= strayLooks
-	answers := o != nil && n.mem.Failing != mpp.Reach && o.Server.Flavour != "" && o.At.After(active.mem.Since) && o.At.After(a.settled)
+	// A server that answers and cannot commit would go on with what hangs there one day.
+	answers := o != nil && o.Answered && o.Server.Flavour != "" && o.At.After(active.mem.Since) && o.At.After(a.settled)
 	// Where the ACTIVE node does not take writes, the only one that does is not closed.
 	writable := answers && !o.Server.ReadOnly && takesWrites(active)
-	back := answers && a.policy.Failover.Rejoin && n.keptOut == "" && takesWrites(active) && a.mayRejoin(active, n)
+	back := answers && n.mem.Failing != mpp.Reach && a.policy.Failover.Rejoin && n.keptOut == "" && takesWrites(active) && a.mayRejoin(active, n)
 	op := mpp.Operation{Kind: mpp.OpFence, Old: n.policy.Address}
 	switch {
 	case back:
@@ -317,11 +323,11 @@ func (a *Arbiter) considerFailback(now time.Time) {
 }
 
 // pauseRepairs puts the next repair of the node off, the longer the more often it failed.
-func (n *node) pauseRepairs(now time.Time, done bool) {
+func (n *node) pauseRepairs(now time.Time, done bool, most time.Duration) {
 	n.repairsFailed++
 	if done {
 		n.repairsFailed = 0
 	}
 	pause := repairPause << min(n.repairsFailed, 10)
-	n.repairAt = now.Add(min(pause, repairPauseMost))
+	n.repairAt = now.Add(min(pause, most))
 }
