@@ -62,6 +62,8 @@ type Node struct {
 	Barred string
 	// Errant are transactions that only this node has, "" for none known.
 	Errant string
+	// Answers says that its server said something of itself at its last poll, however that ended.
+	Answers bool
 	// Reachable says that its last poll got an answer; LostAt is when its present row of polls
 	// without one began, zero while it answers.
 	Reachable bool

@@ -40,7 +40,7 @@ func fenceOne(s *scene) []mpp.Step {
 	if s.f.Policy.Addresses {
 		steps = append(steps, mpp.Step{Kind: mpp.StepRemoveAddress, Node: s.op.Old, Optional: n != nil && !n.Host})
 	}
-	if n == nil || !n.Reachable {
+	if n == nil || !n.Answers && !n.Reachable {
 		return steps // only its host can be reached
 	}
 	steps = append(steps, mpp.Step{Kind: mpp.StepReadOnly, Node: s.op.Old}, mpp.Step{Kind: mpp.StepEndSessions, Node: s.op.Old, Optional: true})
