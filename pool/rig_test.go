@@ -12,7 +12,6 @@ import (
 
 	"mpp"
 	"mpp/plan"
-	"mpp/state"
 )
 
 // fakeServer is a server of a pool with an engine, as far as polls and steps see it.
@@ -484,9 +483,4 @@ func (r *rig) noFailover() {
 	if n := r.a.activeNode(); n == nil || n.policy.Address != "a:1" {
 		r.t.Fatalf("a is no longer ACTIVE: %s", r.states())
 	}
-}
-
-// withState is a ladder for tests that need another.
-func withLadder(fail int) func(*Policy) {
-	return func(p *Policy) { p.Ladder = state.Ladder{Info: 1, Warn: 2, Critical: 3, Fail: fail} }
 }

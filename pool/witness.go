@@ -265,13 +265,11 @@ func (o *outage) wantsTest(n *node) bool {
 			return false
 		}
 	}
-	switch {
-	case c.IO == "Yes":
-		// Two polls since the first miss tell whether something still comes.
-		return silentKind(o.active.mem.Kind) && !o.receives(n) && n.link.before.After(o.active.mem.FirstMiss)
-	default:
+	if c.IO != "Yes" {
 		return lost(c) && !tested && o.stale(n)
 	}
+	// Two polls since the first miss tell whether something still comes.
+	return silentKind(o.active.mem.Kind) && !o.receives(n) && n.link.before.After(o.active.mem.FirstMiss)
 }
 
 // silentKind reports whether the trouble leaves it open whether the server lives.
