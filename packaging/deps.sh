@@ -12,7 +12,7 @@ lab=(ip:iproute2 sshd:openssh-server ssh:openssh-client nft:nftables arping:iput
 export PATH=$PATH:/usr/sbin:/sbin
 
 case ${1:-all} in
-  all) wanted=("${balancers[@]}" "${lab[@]}") ;;
+  all) wanted=("${balancers[@]}" "${lab[@]}" sudo:sudo ping:iputils-ping) ;;
   demo) wanted=() ;;
   lab) wanted=("${lab[@]}") ;;
   *) echo "usage: deps.sh [all|demo|lab]" >&2 && exit 2 ;;

@@ -34,10 +34,11 @@ type link struct {
 	users     int
 	abandoned bool
 	closed    bool
-	// doubts are calls that got no answer in time, and what has not been found out about them
-	// yet; clear is closed when there are no more.
-	doubts int
-	clear  chan struct{}
+	// doubts are calls that got no answer in time and have not been seen to yet; of those,
+	// unanswered are the ones after which the link has not answered yet. clear is closed when
+	// there are no more doubts.
+	doubts, unanswered int
+	clear              chan struct{}
 }
 
 // connect dials, shakes hands, logs in and starts a first shell, so that all that may go wrong
@@ -176,8 +177,8 @@ func (l *link) inDoubt() <-chan struct{} {
 }
 
 // doubt is called when a call got no answer in time: is it the command or the host? A link that
-// still answers is used on, after what was started for the call has been killed; one that does
-// not is closed.
+// still answers is used on, after what was started for the call has been killed, so that it
+// cannot undo what the next call does; one that does not answer is closed.
 func (l *link) doubt(id identity, closeSession func()) {
 	l.mu.Lock()
 	if l.closed {
@@ -185,17 +186,29 @@ func (l *link) doubt(id identity, closeSession func()) {
 		return
 	}
 	l.doubts++
+	l.unanswered++
 	if l.clear == nil {
 		l.clear = make(chan struct{})
 	}
 	l.mu.Unlock()
 	l.h.wg.Go(func() {
-		if l.answers() {
+		alive := l.answers()
+		l.mu.Lock()
+		l.unanswered--
+		l.mu.Unlock()
+		if alive {
 			l.kill(id)
 			closeSession()
 		}
 		l.cleared()
 	})
+}
+
+// silent reports whether the link has been asked whether it lives, and has not answered yet.
+func (l *link) silent() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unanswered > 0
 }
 
 func (l *link) cleared() {
@@ -248,12 +261,19 @@ func (l *link) keepAlive() {
 	}
 }
 
-// kill ends what a call has started on the host.
+// kill ends what a call has started on the host: by a shell that is idle, or in a new session.
 func (l *link) kill(id identity) {
 	if id == (identity{}) {
 		return
 	}
 	defer l.within(aliveLimit)()
+	if s := l.take(); s != nil {
+		if _, err := s.talk.exchange("", id.killCommand(), time.Now().Add(aliveLimit)); err == nil {
+			l.keep(s)
+			return
+		}
+		_ = s.session.Close()
+	}
 	session, err := l.client.NewSession()
 	if err != nil {
 		return

@@ -68,7 +68,7 @@ func (h *Local) run(ctx context.Context, command string, in io.Reader, w io.Writ
 	stdout := newSink(w)
 	stdout.onFail = cancel
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+path, "LC_ALL=C")
+	cmd.Env = environment()
 	cmd.Dir = "/"
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, stdout, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -84,6 +84,18 @@ func (h *Local) run(ctx context.Context, command string, in io.Reader, w io.Writ
 		return out, &Error{Kind: Deadline, Host: h.String(), Text: "the command did not end in time and was killed", Err: ctx.Err()}
 	}
 	return h.judge(out, err)
+}
+
+// environment is what a login by ssh would have, and nothing else of ours: there may be passwords
+// in it.
+func environment() []string {
+	env := []string{"PATH=" + os.Getenv("PATH") + path, "LC_ALL=C"}
+	for _, name := range []string{"HOME", "USER", "LOGNAME", "SHELL", "TZ"} {
+		if value, has := os.LookupEnv(name); has {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
 }
 
 // judge tells a command that failed from one that could not be run.

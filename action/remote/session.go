@@ -33,15 +33,23 @@ type shell struct {
 
 // idleShell returns a shell that is not in use, or a new one.
 func (l *link) idleShell(ctx context.Context) (*shell, error) {
-	l.mu.Lock()
-	if n := len(l.idle); n > 0 {
-		s := l.idle[n-1]
-		l.idle = l.idle[:n-1]
-		l.mu.Unlock()
+	if s := l.take(); s != nil {
 		return s, nil
 	}
-	l.mu.Unlock()
 	return l.newShell(ctx)
+}
+
+// take returns a shell that is not in use, nil when there is none.
+func (l *link) take() *shell {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.idle)
+	if n == 0 {
+		return nil
+	}
+	s := l.idle[n-1]
+	l.idle = l.idle[:n-1]
+	return s
 }
 
 // newShell starts a shell and hears its first word.
@@ -133,6 +141,10 @@ func (s *shell) whyNoShell(err error) error {
 
 // run runs one command and gives the shell back. When ctx ends before, it returns at once.
 func (s *shell) run(ctx context.Context, command string) (Output, error) {
+	if ctx.Err() != nil { // nobody wants it any more
+		s.l.keep(s)
+		return Output{}, s.l.h.fail(Deadline, "the command was not started in time", ctx.Err())
+	}
 	deadline, _ := ctx.Deadline()
 	type result struct {
 		a   answer
@@ -176,6 +188,10 @@ func (s *shell) finish(ctx context.Context, a answer, err error) (Output, error)
 
 // lost is the error of a connection, or a shell, that broke.
 func (l *link) lost(what string, err error) error {
+	var refused *ssh.OpenChannelError
+	if errors.As(err, &refused) {
+		return l.h.fail(Setup, fmt.Sprintf("%s: sshd refuses one more (MaxSessions should be 10): %v", what, err), err)
+	}
 	if errors.Is(err, io.EOF) {
 		return l.h.fail(Lost, what+": the connection broke", err)
 	}

@@ -225,16 +225,20 @@ func (h *SSH) choose() (*link, <-chan struct{}, *attempt) {
 	return nil, nil, h.dialling
 }
 
-// await gives a connection in doubt a moment, and drops it when that does not clear it.
+// await gives a connection in doubt a moment to answer, and drops it when it does not. If it does,
+// what hangs on it will be ended soon.
 func (h *SSH) await(ctx context.Context, l *link, doubt <-chan struct{}) error {
-	t := time.NewTimer(patience)
+	t := time.NewTicker(patience)
 	defer t.Stop()
-	select {
-	case <-doubt:
-		return nil
-	case <-ctx.Done():
-		return h.fail(Deadline, "the connection does not answer", ctx.Err())
-	case <-t.C:
+	for answers := true; answers; {
+		select {
+		case <-doubt:
+			return nil
+		case <-ctx.Done():
+			return h.fail(Deadline, "the connection does not answer", ctx.Err())
+		case <-t.C:
+			answers = !l.silent()
+		}
 	}
 	h.mu.Lock()
 	if h.current == l {

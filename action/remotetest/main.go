@@ -73,7 +73,7 @@ func Need(t testing.TB, programs ...string) {
 		if os.Getenv("MPP_ALLOW_MISSING_SERVERS") == "1" {
 			t.Skipf("NOT TESTED: %s is not installed, and MPP_ALLOW_MISSING_SERVERS=1", p)
 		}
-		t.Fatalf("%s is not installed (Debian: openssh-server, sudo, iproute2, iputils-arping); set MPP_ALLOW_MISSING_SERVERS=1 to skip", p)
+		t.Fatalf("%s is not installed (make deps does it on Debian); set MPP_ALLOW_MISSING_SERVERS=1 to skip", p)
 	}
 }
 

@@ -13,10 +13,14 @@ const (
 	etherIPv6 = 0x86dd
 )
 
-// broadcast is Ethernet's address of everybody, allNodes the one of every IPv6 host: 33:33 and
-// the end of ff02::1 (RFC 2464).
+// broadcast is Ethernet's address of everybody.
 func broadcast() net.HardwareAddr { return net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff} }
-func allNodes() net.HardwareAddr  { return net.HardwareAddr{0x33, 0x33, 0, 0, 0, 1} }
+
+// What an ARP packet is.
+const (
+	arpRequest = 1
+	arpReply   = 2
+)
 
 // announcements are the frames that tell the neighbours that mac has the address now. IPv4 is
 // told as request and as reply, because some listen to the one and some to the other; the reply
@@ -26,8 +30,8 @@ func announcements(mac net.HardwareAddr, address netip.Addr) [][]byte {
 		return [][]byte{advertisement(mac, address)}
 	}
 	return [][]byte{
-		arp(1, mac, address, net.HardwareAddr{0, 0, 0, 0, 0, 0}, address),
-		arp(2, mac, address, mac, address),
+		arp(arpRequest, mac, address, address),
+		arp(arpReply, mac, address, address),
 	}
 }
 
@@ -37,10 +41,16 @@ func question(mac net.HardwareAddr, address netip.Addr) []byte {
 	if address.Is6() {
 		return solicitation(mac, address)
 	}
-	return arp(1, mac, netip.IPv4Unspecified(), net.HardwareAddr{0, 0, 0, 0, 0, 0}, address)
+	return arp(arpRequest, mac, netip.IPv4Unspecified(), address)
 }
 
-func arp(op uint16, mac net.HardwareAddr, sender netip.Addr, targetMAC net.HardwareAddr, target netip.Addr) []byte {
+// arp is a broadcast packet; a request does not know its target's hardware address, and a reply
+// to everybody has the sender's there.
+func arp(op uint16, mac net.HardwareAddr, sender, target netip.Addr) []byte {
+	targetMAC := make(net.HardwareAddr, len(mac))
+	if op == arpReply {
+		targetMAC = mac
+	}
 	var b bytes.Buffer
 	b.Write(broadcast())
 	b.Write(mac)
@@ -64,7 +74,7 @@ func advertisement(mac net.HardwareAddr, address netip.Addr) []byte {
 	m.Write(address.AsSlice())
 	m.Write([]byte{2, 1})
 	m.Write(mac)
-	return icmp6(allNodes(), mac, address, netip.MustParseAddr("ff02::1"), m.Bytes())
+	return icmp6(mac, address, netip.MustParseAddr("ff02::1"), m.Bytes())
 }
 
 // solicitation asks all who may have the address: its sender is nobody yet.
@@ -75,24 +85,25 @@ func solicitation(mac net.HardwareAddr, address netip.Addr) []byte {
 	var m bytes.Buffer
 	m.Write([]byte{135, 0, 0, 0, 0, 0, 0, 0})
 	m.Write(a[:])
-	to := net.HardwareAddr{0x33, 0x33, 0xff, a[13], a[14], a[15]}
-	return icmp6(to, mac, netip.IPv6Unspecified(), netip.AddrFrom16(group), m.Bytes())
+	return icmp6(mac, netip.IPv6Unspecified(), netip.AddrFrom16(group), m.Bytes())
 }
 
-// icmp6 wraps a message whose checksum is not filled in yet.
-func icmp6(to, mac net.HardwareAddr, from, dst netip.Addr, message []byte) []byte {
+// icmp6 wraps a message to a group whose checksum is not filled in yet. A group's address on
+// Ethernet is 33:33 and the end of its own (RFC 2464).
+func icmp6(mac net.HardwareAddr, from, group netip.Addr, message []byte) []byte {
 	var pseudo bytes.Buffer
 	pseudo.Write(from.AsSlice())
-	pseudo.Write(dst.AsSlice())
+	pseudo.Write(group.AsSlice())
 	pseudo.Write([]byte{0, 0, 0, byte(len(message)), 0, 0, 0, 58})
 	binary.BigEndian.PutUint16(message[2:], checksum(append(pseudo.Bytes(), message...)))
 	var b bytes.Buffer
-	b.Write(to)
+	b.Write([]byte{0x33, 0x33})
+	b.Write(group.AsSlice()[12:])
 	b.Write(mac)
 	put16(&b, etherIPv6)
 	b.Write([]byte{0x60, 0, 0, 0, 0, byte(len(message)), 58, 255}) // neighbours demand hop limit 255
 	b.Write(from.AsSlice())
-	b.Write(dst.AsSlice())
+	b.Write(group.AsSlice())
 	b.Write(message)
 	return b.Bytes()
 }

@@ -10,8 +10,10 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/mdlayher/packet"
 	"github.com/vishvananda/netlink"
@@ -200,8 +202,15 @@ func listen(ctx context.Context, conn *packet.Conn, wanted func([]byte) bool) ([
 }
 
 // try takes off an address that nobody has (TEST-NET-1, RFC 5737) and opens a socket.
-func (l local) try(_ context.Context, from string) []string {
+func (l local) try(_ context.Context, from string, wanted []netip.Prefix) []string {
 	var wrong []string
+	text, _ := os.ReadFile(keepalived)
+	words := strings.FieldsFunc(string(text), func(r rune) bool { return unicode.IsSpace(r) || r == '/' })
+	for _, a := range wanted {
+		if slices.Contains(words, a.Addr().String()) {
+			wrong = append(wrong, "this host: "+rival(a.Addr()))
+		}
+	}
 	if err := l.apply(change{remove: true, prefix: netip.MustParsePrefix("192.0.2.1/32"), link: from}); err != nil {
 		wrong = append(wrong, "this host: "+err.Error())
 	}

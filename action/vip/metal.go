@@ -280,7 +280,7 @@ func (w metal) check(ctx context.Context, p *place) (facts, problems []string) {
 	if why != "" {
 		problems = append(problems, "cannot announce "+why+"; neighbours would find a moved address half a minute late")
 	}
-	return facts, append(problems, w.network.try(ctx, p.Interface)...)
+	return facts, append(problems, w.network.try(ctx, p.Interface, w.wanted)...)
 }
 
 // announcer says what announces on a host, and what cannot be announced.

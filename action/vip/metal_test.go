@@ -648,6 +648,20 @@ func TestAHardwareAddressThatChangedIsAnnouncedAsItIs(t *testing.T) {
 	wantNeighbour(t, db1, vip4, vip6)
 }
 
+func TestAnAddressThatKeepalivedHasIsAProblem(t *testing.T) {
+	remotetest.Need(t, "keepalived")
+	// A file for these namespaces only; those of the sshds are copies of them.
+	remotetest.Sh(t, "mount -t tmpfs tmpfs /etc/keepalived; echo 'virtual_ipaddress { 10.9.0.100/32 dev eth0; 10.9.0.1 }' >/etc/keepalived/keepalived.conf")
+	t.Cleanup(func() { remotetest.Sh(t, "umount /etc/keepalived") })
+	s := newSite(t, remotetest.SshdOptions{})
+	for _, node := range []string{here, db1} {
+		_, problems := s.Check(t.Context(), node)
+		if len(problems) != 1 || !strings.Contains(problems[0], "keepalived.conf has 10.9.0.100: only one of") {
+			t.Errorf("%s: %q", node, problems)
+		}
+	}
+}
+
 func TestADryRunShowsTheCommands(t *testing.T) {
 	m, err := vip.New(vip.Options{Kind: vip.Metal, Addresses: addresses(), Nodes: map[string]vip.Node{db1: {Interface: "eth0"}}})
 	if err != nil {

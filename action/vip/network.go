@@ -17,9 +17,9 @@ type network interface {
 	// ask asks from an interface who has an address and returns the first frame that somebody
 	// answers with who is not one of the own, nil when nobody does within askWait.
 	ask(ctx context.Context, from link, address netip.Addr, own []net.HardwareAddr) ([]byte, error)
-	// try tries, harmlessly, whether addresses may be changed and frames sent, and says in words
-	// what is wrong.
-	try(ctx context.Context, from string) []string
+	// try tries, harmlessly, whether addresses may be changed and frames sent, and whether
+	// keepalived is told to move the wanted addresses, too; it says in words what is wrong.
+	try(ctx context.Context, from string, wanted []netip.Prefix) []string
 }
 
 // outcome is what came of a change.

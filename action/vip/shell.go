@@ -260,11 +260,22 @@ func (s shell) ask(ctx context.Context, from link, address netip.Addr, own []net
 	return answer, nil
 }
 
+// keepalived is where its configuration is.
+const keepalived = "/etc/keepalived/keepalived.conf"
+
+// rival is what is wrong with an address that keepalived has, too.
+func rival(address netip.Addr) string {
+	return fmt.Sprintf("%s has %s: only one of keepalived and MPP may move it", keepalived, address)
+}
+
 // try takes off an address that nobody has (TEST-NET-1, RFC 5737) and sends no frames.
-func (s shell) try(ctx context.Context, from string) []string {
+func (s shell) try(ctx context.Context, from string, wanted []netip.Prefix) []string {
 	script := fmt.Sprintf(`if mpp=$(echo "addr del 192.0.2.1/32 dev %s" | ip -force -batch - 2>&1); then :; else case $mpp in *assign* | *"Address not found"*) ;; *) echo "change addresses: ${mpp%%%%Command failed*}";; esac; fi
 mpp=$({ %s
 fi; } 2>&1); case $mpp in *"mpp send: "*) echo "announce: ${mpp%%%%mpp sent*}";; esac`, from, sendScript("echo mpp go", from, nil))
+	for _, a := range wanted {
+		script += fmt.Sprintf("\nif grep -qswF %[1]s %[2]s; then echo %[3]s; fi", a.Addr(), keepalived, remote.Quote(rival(a.Addr())))
+	}
 	out, err := s.host.Run(ctx, script)
 	if err != nil {
 		return []string{err.Error()}
