@@ -17,6 +17,8 @@ type Target struct {
 	Password string
 	// TLS says how the connection is encrypted.
 	TLS TLS
+	// Many lets one text hold several statements.
+	Many bool
 }
 
 // quiet keeps the driver from logging: everything it has to say comes back as an error.
@@ -37,6 +39,7 @@ func (t Target) Connector() (driver.Connector, error) {
 	cfg.Logger = quiet{}
 	cfg.MaxAllowedPacket = maxPacket
 	cfg.CheckConnLiveness = true
+	cfg.MultiStatements = t.Many
 	cfg.ConnectionAttributes = "program_name:mpp"
 	var err error
 	if cfg.TLS, err = t.TLS.Config(t.Address); err != nil {

@@ -72,7 +72,8 @@ func (t *task) lock(ctx context.Context, on bool) error {
 	})
 }
 
-// privileged does what super_read_only would keep this account from.
+// privileged does what super_read_only would keep this account from. It is in force again
+// afterwards, whatever happened.
 func (s *session) privileged(ctx context.Context, do func() error) error {
 	down := s.dialect.PrivilegedOnlySQL()
 	if down == "" {
@@ -89,8 +90,10 @@ func (s *session) privileged(ctx context.Context, do func() error) error {
 		return fmt.Errorf("leave super_read_only: %w", err)
 	}
 	err = do()
-	if back := s.exec(ctx, s.dialect.ReadOnlySQL()); back != nil {
-		err = errors.Join(err, fmt.Errorf("make read-only again: %w", back))
+	back, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBack)
+	defer cancel()
+	if down := s.exec(back, s.dialect.ReadOnlySQL()); down != nil {
+		err = errors.Join(err, fmt.Errorf("make read-only again: %w", down))
 	}
 	return err
 }

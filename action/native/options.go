@@ -55,6 +55,9 @@ type Options struct {
 	// SaveDir is the folder for transactions that only one node has; empty means that they
 	// cannot be saved.
 	SaveDir string
+	// BinlogProgram is the path of mysqlbinlog or mariadb-binlog on the nodes' hosts; empty means
+	// whichever is in their PATH.
+	BinlogProgram string
 	// KeepAlive is how often the lasting connections are tried; 0 means 2s.
 	KeepAlive time.Duration
 	// ConnectLimit bounds a login; 0 means 2s.

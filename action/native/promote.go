@@ -130,21 +130,22 @@ func (t *task) hangs(ctx context.Context, e *errand) (note string, err error) {
 	return "", nil
 }
 
-// killAppliers ends the threads that apply; it is false where the account may not.
+// killAppliers ends the threads that apply, and waits until they are gone; it is false where the
+// account may not.
 func (t *task) killAppliers(ctx context.Context, s *session) bool {
 	list, err := s.processes(ctx)
 	if all, other := s.links(ctx); err != nil || other != nil || len(all) != 1 {
 		return false // threads of another channel cannot be told from these
 	}
 	for i := range list {
-		if p := &list[i]; p.User == "system user" && s.exec(ctx, replication.EndSQL(p.ID)) != nil {
+		if p := &list[i]; p.User == "system user" && forbids(s.exec(ctx, replication.EndSQL(p.ID))) {
 			return false
 		}
 	}
 	var k ticker
-	for range 100 {
+	for range 200 {
 		l, err := t.link(ctx, s)
-		if err == nil && l == nil {
+		if err == nil && (l == nil || l.SQL == "No") {
 			return true
 		}
 		if err != nil || !k.next(ctx) {
@@ -153,6 +154,9 @@ func (t *task) killAppliers(ctx context.Context, s *session) bool {
 	}
 	return false
 }
+
+// forbids reports whether an error says that a session may not be ended.
+func forbids(err error) bool { return err != nil && number(err) != errNoThread }
 
 // open opens the server for writes and looks whether it is.
 func (t *task) open(ctx context.Context, s *session) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"mpp/gtid"
@@ -19,7 +20,14 @@ func repoint(ctx context.Context, t *task) (outcome, error) {
 	if _, err := t.close(ctx); err != nil {
 		return outcome{}, err
 	}
-	if err := t.follow(ctx); err != nil {
+	text := "replicates from " + t.step.Peer
+	follows, err := t.follows(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	if follows {
+		text += " already"
+	} else if err := t.follow(ctx); err != nil {
 		return outcome{}, err
 	}
 	if err := t.connected(ctx); err != nil {
@@ -29,7 +37,23 @@ func repoint(ctx context.Context, t *task) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	return outcome{text: "replicates from " + t.step.Peer, position: p}, nil
+	return outcome{text: text, position: p}, nil
+}
+
+// follows compares the node with its peer, and reports whether it replicates from it already.
+func (t *task) follows(ctx context.Context) (bool, error) {
+	s, err := t.session(ctx)
+	if err != nil {
+		return false, err
+	}
+	if _, err := t.compare(ctx, s); err != nil {
+		return false, err
+	}
+	l, err := t.link(ctx, s)
+	if err != nil || l == nil {
+		return false, err
+	}
+	return net.JoinHostPort(l.Host, l.Port) == t.step.Peer && l.IO == "Yes" && l.SQL == "Yes" && l.ByGTID, nil
 }
 
 // copyFrom is the step copy-from.
@@ -147,7 +171,8 @@ func errant(flavour string, mine, theirs replication.Position) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return gtid.ErrantState(a, gtid.Source{State: b, Position: at}).String(), nil
+		// What is Buried is old, and nothing that would be lost.
+		return gtid.ErrantState(a, gtid.Source{State: b, Position: at}).Only(gtid.Beyond, gtid.Unknown, gtid.Lost).String(), nil
 	}
 	a, err := gtid.Parse(flavour, mine.Executed)
 	if err != nil {

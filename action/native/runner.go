@@ -179,6 +179,10 @@ func actions() map[mpp.StepKind]action {
 		mpp.StepRepoint:           repoint,
 		mpp.StepCopyFrom:          copyFrom,
 		mpp.StepTestLink:          testLink,
+		mpp.StepSemiSync:          semiSync,
+		mpp.StepEventsOff:         eventsOff,
+		mpp.StepEventsOn:          eventsOn,
+		mpp.StepBinlogTail:        binlogTail,
 	}
 }
 
