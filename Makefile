@@ -10,7 +10,7 @@ TEST_FLAGS  ?=
 GOFUMPT_VERSION  := v0.12.0
 GOLANGCI_VERSION := v2.15.0
 
-.PHONY: help build test check lint race fuzz bench demo demo-down deps demo-deps install docs man clean
+.PHONY: help build test test-lab check lint race fuzz bench bench-failover demo demo-down deps demo-deps install docs man clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ demo-deps:
 
 test: deps build ## all tests, real servers included
 	$(GO) test $(TEST_FLAGS) -timeout 20m ./...
+
+test-lab: deps ## every scenario of docs/scenarios.md, which it writes: real servers in a lab, root needed, half an hour
+	MPP_LAB=all MPP_LAB_DOC=$(CURDIR)/docs/scenarios.md $(GO) test $(TEST_FLAGS) -count=1 -timeout 90m -run 'TestScenarios|TestTests' ./scenario
 
 race: deps build ## all tests under the race detector, in random order
 	$(GO) test -race -shuffle=on $(TEST_FLAGS) -timeout 30m ./...
@@ -51,6 +54,9 @@ check: lint race fuzz test ## what CI runs: lint, race, fuzz seconds, tests
 
 bench: deps build ## the benchmarks of docs/benchmarks.md
 	@packaging/bench.sh
+
+bench-failover: deps ## outages, and where their time goes, into docs/benchmarks.md: root needed, half an hour
+	MPP_LAB=all MPP_BENCH_FAILOVER=$(CURDIR)/docs/benchmarks.md $(GO) test $(TEST_FLAGS) -count=1 -timeout 90m -run TestBenchFailover ./scenario
 
 demo: demo-deps build ## a real replicated pool on this machine, watched by MPP; ends with Ctrl-C
 	@$(BIN)/mpp demo up

@@ -153,6 +153,9 @@ func restored(v *mpp.PoolView) error {
 		if n.State != want || n.Errors != 0 {
 			return fmt.Errorf("%s is %s %s, errors %d: %s", n.Name, n.State, n.Reason, n.Errors, n.Message)
 		}
+		if a := n.VirtualAddress; a == nil || !a.Known {
+			return fmt.Errorf("it is not known whether the host of %s has the virtual address: %+v", n.Name, a)
+		}
 	}
 	return nil
 }

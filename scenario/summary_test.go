@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -232,12 +231,6 @@ func machine(bases map[sandbox.Flavour]sandbox.Base) string {
 	slices.Sort(servers)
 	return strings.Join(append(parts, servers...), ", ") + "; servers' files in memory, flushing off"
 }
-
-// elsewhere lists what is shown by other tests, by their names, each checked to exist.
-func elsewhere() string { return "" }
-
-// inRepository returns the path of a file of the repository.
-func inRepository(name string) string { return filepath.Join("..", name) }
 
 // goTests lists the tests of a package that are there.
 func goTests(pkg string) (string, error) {

@@ -195,6 +195,7 @@ func (w *world) keepLogs(t *testing.T, name string) {
 		return
 	}
 	dir := filepath.Join(root, name)
+	_ = os.RemoveAll(dir) // of an earlier try
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Log(err)
 		return
