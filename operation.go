@@ -323,6 +323,9 @@ type AddressReport struct {
 	// that it has at least one.
 	Holds bool `json:"holds"`
 	Some  bool `json:"some"`
+	// Foreign is the hardware address of somebody else who answers for the address, empty for
+	// nobody; it is asked for from the host that holds it.
+	Foreign string `json:"foreign,omitempty"`
 }
 
 // Readiness is what would happen if the ACTIVE node died now, and what stands in the way.

@@ -111,7 +111,7 @@ func (r *Runner) hire(p Pool) (*crew, error) {
 			c.hosts[n.Address] = h
 		}
 		servers.Nodes = append(servers.Nodes, native.Node{Address: n.Address, Account: n.Account, Host: h})
-		address.Nodes[n.Address] = vip.Node{Host: h, Interface: n.Interface, Name: n.SSH.Host}
+		address.Nodes[n.Address] = vip.Node{Host: h, Interface: n.Interface, Name: c.sshHost(n.Address)}
 	}
 	var err error
 	if c.native, err = native.New(servers); err != nil {
@@ -195,8 +195,7 @@ func outcome(text string, err error) mpp.StepResult {
 
 // unreachable reports whether a host did not answer.
 func unreachable(err error) bool {
-	var e *remote.Error
-	return errors.As(err, &e) && (e.Kind == remote.Unreachable || e.Kind == remote.Deadline)
+	return remote.NoAnswer(err)
 }
 
 // hooks runs the programs of a phase, one after the other, and stops at the first that may stop
@@ -286,8 +285,20 @@ func (r *Runner) Look(ctx context.Context, pool string, seen func(mpp.AddressRep
 		return
 	}
 	for _, n := range c.pool.Nodes {
-		r.all.Go(func() { seen(c.vip.Status(ctx, n.Address)) })
+		r.all.Go(func() { seen(c.look(ctx, n.Address)) })
 	}
+}
+
+// look looks at one host; one that holds the address is also asked who else answers for it.
+func (c *crew) look(ctx context.Context, node string) mpp.AddressReport {
+	report := c.vip.Status(ctx, node)
+	if !report.Holds {
+		return report
+	}
+	if mac, found, err := c.vip.Probe(ctx, node); err == nil && found {
+		report.Foreign = mac
+	}
+	return report
 }
 
 // Statements are what each step of a plan would execute, for a dry run.

@@ -76,4 +76,12 @@ func addressConflict(a *Arbiter, _ time.Time, n *node) string {
 	return fmt.Sprintf("the host of %s has the virtual address %s, and it is not the ACTIVE node", n.policy.Address, strings.Join(a.policy.Failover.VirtualAddresses, ", "))
 }
 
+func addressForeign(a *Arbiter, _ time.Time, n *node) string {
+	if n.address == nil || n.address.Foreign == "" || n.mem.State != mpp.Active {
+		return ""
+	}
+	return fmt.Sprintf("somebody with the hardware address %s answers for the virtual address %s besides %s: take it away there",
+		n.address.Foreign, strings.Join(a.policy.Failover.VirtualAddresses, ", "), n.policy.Address)
+}
+
 func keptOut(_ *Arbiter, _ time.Time, n *node) string { return n.keptOut }

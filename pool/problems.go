@@ -39,6 +39,7 @@ func catalogue() []problemKind {
 		{code: "operation", severity: mpp.Info, ofPool: underWay},
 		{code: "address-missing", severity: mpp.Critical, of: addressMissing},
 		{code: "address-conflict", severity: mpp.Critical, of: addressConflict},
+		{code: "address-foreign", severity: mpp.Critical, of: addressForeign},
 		{code: "kept-out", severity: mpp.Warn, of: keptOut},
 	}
 }
