@@ -51,6 +51,32 @@ func together(ctx context.Context, n int, do func(ctx context.Context, i int) er
 	return errors.Join(errs...)
 }
 
+// durable are the settings that production should have, and that mppd looks at. They cost
+// nothing here, where what is flushed goes to memory, or is not flushed after all.
+func durable(base sandbox.Base) []string {
+	args := []string{"--sync-binlog=1", "--innodb-flush-log-at-trx-commit=1"}
+	if !base.MariaDB {
+		args = append(args, "--relay-log-recovery=ON")
+	}
+	return args
+}
+
+// grant gives the failover account what docs/operations/accounts.md has for each part of a
+// promotion, beyond the least that the sandbox gives it: everything can be tried in a lab.
+func (p *Pool) grant(ctx context.Context) error {
+	first := p.Servers[0]
+	all := "EVENT, CREATE USER, SET_ANY_DEFINER, REPLICATION_APPLIER, CLONE_ADMIN, BACKUP_ADMIN, SYSTEM_USER"
+	if first.Base().MariaDB {
+		all = "EVENT, CREATE USER, SET USER, SUPER, BINLOG REPLAY"
+	}
+	for _, what := range []string{all + " ON *.*", "ALL PRIVILEGES ON app.*"} {
+		if _, err := first.Root().ExecContext(ctx, "GRANT "+what+" TO '"+p.Failover.User+"'@'%'"); err != nil {
+			return fmt.Errorf("grant privileges on %s: %w", first.Name(), err)
+		}
+	}
+	return p.CatchUp(ctx, first)
+}
+
 // hostsOf are the servers' hosts of a pool.
 func (l *Lab) hostsOf(pool int) []*Host {
 	var all []*Host
@@ -68,7 +94,7 @@ func (l *Lab) poolDir(pool int) string { return filepath.Join(l.dir, "pools", po
 func (l *Lab) startPool(ctx context.Context, n int, o Options) (*Pool, error) {
 	hosts := l.hostsOf(n)
 	started, err := sandbox.StartPool(ctx, sandbox.PoolOptions{
-		Base: o.Base, Size: len(hosts), Dir: l.poolDir(n), Args: o.Args, SemiSync: o.SemiSync,
+		Base: o.Base, Size: len(hosts), Dir: l.poolDir(n), Args: append(durable(o.Base), o.Args...), SemiSync: o.SemiSync,
 		StartReadOnly: true, Detached: o.Detached, Log: l.log,
 		Each: func(i int, each *sandbox.Options) { hosts[i].describe(each, o.Writable) },
 	})
@@ -76,6 +102,9 @@ func (l *Lab) startPool(ctx context.Context, n int, o Options) (*Pool, error) {
 		return nil, err
 	}
 	p := l.adopt(n, started)
+	if err := p.grant(ctx); err != nil {
+		return p, err
+	}
 	for _, s := range started.Servers[1:] {
 		if _, err := s.Root().ExecContext(ctx, "SET GLOBAL read_only = 1"); err != nil {
 			return p, fmt.Errorf("close replica %s for writes: %w", s.Name(), err)
