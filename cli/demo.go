@@ -6,17 +6,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mpp"
 	"mpp/demo"
 )
 
 func newDemo(e *env) *cobra.Command {
-	var o demo.Options
+	var (
+		o      demo.Options
+		engine string
+	)
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "a real replicated pool on this machine, to try MPP on",
-		Long: `demo starts three real MariaDB (or MySQL) servers in replication on loopback addresses, a
-writer, and an mppd that watches them; "make demo" runs it. The other commands break and mend
-its servers, numbered 1 to 3, from another terminal.`,
+		Long: `demo starts three real MariaDB (or MySQL) servers in replication, a writer, and an mppd
+that watches them; "make demo" runs it. As root each server has a host of its own, made of a
+network namespace, and MPP promotes and moves a virtual address (engine native). Elsewhere the
+servers listen on loopback addresses, and the demo plays the load balancer that moves the
+writes (engine none). The other commands break and mend its servers, numbered 1 to 3, from
+another terminal; with hosts, "mpp lab --dir FOLDER" does the same and more.`,
 		Example: `  mpp demo up
   mpp demo kill 1`,
 	}
@@ -27,10 +34,15 @@ its servers, numbered 1 to 3, from another terminal.`,
 		Long:    "up starts the demo and holds it until Ctrl-C, which removes everything.",
 		Example: "  mpp demo up",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Out = e.sys.Out
+			o.Out, o.Engine = e.sys.Out, mpp.Engine(engine)
+			if engine != "" && o.Engine != mpp.EngineNative && o.Engine != mpp.EngineNone {
+				return usagef("it may be native or none", "--engine is %q", engine)
+			}
 			return demo.Up(cmd.Context(), o)
 		},
 	}
+	up.Flags().StringVar(&engine, "engine", "", "`ENGINE` to show: native, which needs root, or none; native where that is possible")
+	fixed(up, "engine", "native", "none")
 	down := &cobra.Command{
 		Use: "down", Short: "remove what a demo left behind that was killed", Args: between(0),
 		Long:    "down ends and removes a demo whose \"mpp demo up\" is no longer there to do it.",

@@ -18,7 +18,7 @@ const followEvery = 100 * time.Millisecond
 // balancer plays what a load balancer and a hook would do: the writer goes where MPP says,
 // and that node is opened for writes.
 type balancer struct {
-	demo   *demo
+	demo   *loopback
 	client *client.Client
 	active atomic.Pointer[string]
 	writer *sandbox.Writer
@@ -26,7 +26,7 @@ type balancer struct {
 	wait   sync.WaitGroup
 }
 
-func newBalancer(d *demo) (*balancer, error) {
+func newBalancer(d *loopback) (*balancer, error) {
 	c, err := client.New(client.Options{Socket: d.socket()})
 	if err != nil {
 		return nil, fmt.Errorf("ask mppd: %w", err)

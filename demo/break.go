@@ -2,10 +2,12 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"mpp/publish/api/client"
 	"mpp/sandbox"
+	"mpp/sandbox/lab"
 )
 
 // Servers is how many servers the demo has; they are numbered from 1.
@@ -19,7 +21,7 @@ const (
 	Kill     Deed = "kill"      // kill -9
 	Freeze   Deed = "freeze"    // kill -STOP
 	Thaw     Deed = "thaw"      // kill -CONT
-	Start    Deed = "start"     // start again, as a replica of the ACTIVE node
+	Start    Deed = "start"     // start again; it becomes a replica of the ACTIVE node
 	StopSQL  Deed = "stop-sql"  // stop the SQL thread
 	StartSQL Deed = "start-sql" // start replication
 )
@@ -30,35 +32,66 @@ func Do(ctx context.Context, o Options, deed Deed, number int) error {
 	if err != nil {
 		return err
 	}
-	pool, err := sandbox.OpenPool(o.servers())
-	if err != nil {
-		return fmt.Errorf("open the demo's pool: %w (is the demo up? %s)", err, o.howToStart())
+	if number < 1 || number > Servers {
+		return fmt.Errorf("the demo has servers 1 to %d, not %d", Servers, number)
 	}
-	if number < 1 || number > len(pool.Servers) {
-		return fmt.Errorf("the demo has servers 1 to %d, not %d", len(pool.Servers), number)
+	server, err := o.do(ctx, deed, number)
+	if err != nil {
+		return fmt.Errorf("%s server %d: %w", deed, number, err)
+	}
+	fmt.Fprintf(o.Out, "%s server %d (%s): done\n", deed, number, server)
+	return nil
+}
+
+// do does the deed in the demo that the folder has, and returns how the server is called.
+func (o Options) do(ctx context.Context, deed Deed, number int) (string, error) {
+	l, err := lab.Open(o.Dir, nil)
+	switch {
+	case err == nil:
+		defer l.Forget()
+		h := l.Pools[0].Hosts[number-1]
+		return h.Name + ", " + h.Server().Address(), onHost(ctx, deed, h)
+	case !errors.Is(err, lab.ErrNone):
+		return "", fmt.Errorf("open the demo's hosts: %w (is the demo up? %s)", err, o.howToStart())
+	}
+	pool, err := sandbox.OpenPool((&loopback{Options: o}).servers())
+	if err != nil {
+		return "", fmt.Errorf("open the demo's pool: %w (is the demo up? %s)", err, o.howToStart())
+	}
+	if number > len(pool.Servers) {
+		return "", fmt.Errorf("the demo has only %d servers yet", len(pool.Servers))
 	}
 	s := pool.Servers[number-1]
+	if deed == Start {
+		return s.Address(), startAgain(ctx, o, pool, s)
+	}
+	return s.Address(), onServer(ctx, deed, s)
+}
+
+// onHost does a deed to a host of the lab. What is to be done with a server that comes back
+// is for MPP.
+func onHost(ctx context.Context, deed Deed, h *lab.Host) error {
+	if deed == Start {
+		return h.Start(ctx)
+	}
+	return onServer(ctx, deed, h.Server())
+}
+
+func onServer(ctx context.Context, deed Deed, s *sandbox.Server) error {
 	switch deed {
 	case Kill:
-		err = s.Kill()
+		return s.Kill()
 	case Freeze:
-		err = s.Freeze()
+		return s.Freeze()
 	case Thaw:
-		err = s.Thaw()
-	case Start:
-		err = startAgain(ctx, o, pool, s)
+		return s.Thaw()
 	case StopSQL:
-		err = s.StopSQLThread(ctx)
+		return s.StopSQLThread(ctx)
 	case StartSQL:
-		err = s.StartReplication(ctx)
-	default:
-		return fmt.Errorf("unknown deed %q", deed)
+		return s.StartReplication(ctx)
+	case Start: // each demo has its own
 	}
-	if err != nil {
-		return fmt.Errorf("%s server %d (%s): %w", deed, number, s.Address(), err)
-	}
-	fmt.Fprintf(o.Out, "%s server %d (%s): done\n", deed, number, s.Address())
-	return nil
+	return fmt.Errorf("unknown deed %q", deed)
 }
 
 func (o Options) howToStart() string {
