@@ -232,9 +232,10 @@ const (
 // not answer: an idle link cannot tell a dead source from a quiet one, and one that was broken
 // before nothing at all.
 func (a *Arbiter) testLinks(now time.Time, active *node) {
-	if a.repairing("", mpp.OpTestLinks) || a.roleBusy() || a.head.Maintenance.InForce(now) {
+	if a.roleBusy() || a.head.Maintenance.InForce(now) {
 		return
 	}
+	// Those under way keep no other node from being tested: it was only heard a moment later.
 	o := &outage{a: a, now: now, active: active, facts: a.facts(now)}
 	due := false
 	for i, n := range a.nodes {
