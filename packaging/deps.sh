@@ -8,6 +8,7 @@ set -euo pipefail
 
 server=(mariadbd:mariadb-server-core mariadb:mariadb-client-core) # program:package
 balancers=(haproxy:haproxy keepalived:keepalived)
+tools=(mariadb-binlog:mariadb-client mariadb-backup:mariadb-backup) # what MPP uses on the servers' hosts
 lab=(ip:iproute2 sshd:openssh-server ssh:openssh-client nft:nftables arping:iputils-arping ps:procps)
 export PATH=$PATH:/usr/sbin:/sbin
 
@@ -23,6 +24,7 @@ case ${1:-all} in
 esac
 own_server() { [[ -n ${MPP_SERVER_DIR:-} ]] || command -v mysqld >/dev/null; }
 own_server || wanted+=("${server[@]}")
+if [[ ${1:-all} != demo ]] && ! own_server; then wanted+=("${tools[@]}"); fi
 
 missing=()
 for each in "${wanted[@]}"; do

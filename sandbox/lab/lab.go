@@ -277,6 +277,9 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 		return err
 	}
 	l.logf("%d hosts are on the bridge after %s", len(l.Hosts), since(begin))
+	if err := l.writeTools(o.Base); err != nil {
+		return err
+	}
 	if err := l.startAll(ctx, o); err != nil {
 		return err
 	}

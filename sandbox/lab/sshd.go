@@ -59,7 +59,7 @@ func (l *Lab) sshdSettings(h *Host) string {
 		"MaxSessions 100",
 		"Subsystem sftp internal-sftp",
 		// Not this machine's root's: its ~/.bashrc may do anything, and shells read it.
-		"SetEnv " + strconv.Quote("HOME="+l.homeDir()),
+		"SetEnv " + strconv.Quote("HOME="+l.homeDir()) + " " + strconv.Quote("PATH="+l.toolsDir()+":"+usualPath),
 	}
 	if h.Address6.IsValid() {
 		lines = append(lines, "ListenAddress "+net.JoinHostPort(h.Address6.String(), sshPort))
