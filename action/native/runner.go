@@ -183,6 +183,8 @@ func actions() map[mpp.StepKind]action {
 		mpp.StepEventsOff:         eventsOff,
 		mpp.StepEventsOn:          eventsOn,
 		mpp.StepBinlogTail:        binlogTail,
+		mpp.StepSaveExtra:         saveExtra,
+		mpp.StepClone:             clone,
 	}
 }
 

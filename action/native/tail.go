@@ -50,6 +50,8 @@ type BinlogText struct {
 	// means whichever is in the host's PATH.
 	MariaDB bool
 	Program string
+	// Verbose adds comments that show rows as statements.
+	Verbose bool
 }
 
 // truncated is what the programs say of an event that was not written to its end.
@@ -85,16 +87,20 @@ func (b BinlogText) command() string {
 	case b.MariaDB:
 		program = "$(command -v mariadb-binlog || command -v mysqlbinlog)"
 	}
+	verbose := "v=\n"
+	if b.Verbose {
+		verbose = "v=--verbose\n"
+	}
 	return "cd " + remote.Quote(path.Clean(dir)) + " || exit\n" +
 		"p=" + program + " || { echo 'neither mysqlbinlog nor mariadb-binlog is there' >&2; exit 65; }\n" +
 		"first=" + remote.Quote(b.Log) + "\n" +
 		`all=$(sed 's#.*/##' ` + remote.Quote(base+".index") + `) || exit` + "\n" +
-		fmt.Sprintf("at=--start-position=%d\n", b.Pos) +
+		fmt.Sprintf("at=--start-position=%d\n", b.Pos) + verbose +
 		`on=; last=; for f in $all; do last=$f; done` + "\n" +
 		`for f in $all; do
   [ "$f" = "$first" ] && on=1
   [ "$on" ] || continue
-  "$p" --no-defaults --verify-binlog-checksum $at "./$f" </dev/null || { [ "$f" = "$last" ] && exit ` + strconv.Itoa(exitLast) + `; exit 67; }
+  "$p" --no-defaults --verify-binlog-checksum $v $at "./$f" </dev/null || { [ "$f" = "$last" ] && exit ` + strconv.Itoa(exitLast) + `; exit 67; }
   at=
 done
 [ "$on" ] || { echo "$first is not in the index of the binary logs" >&2; exit 68; }`

@@ -1,9 +1,9 @@
 package native
 
 import (
-	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +11,7 @@ import (
 
 	"mpp"
 	"mpp/action/remote"
+	"mpp/replication"
 	"mpp/sandbox"
 	"mpp/sandbox/sandboxtest"
 )
@@ -327,4 +328,94 @@ func TestATransactionThatFailsStopsTheTail(t *testing.T) {
 	})
 }
 
-var _ = context.Background
+// TestTransactionsThatOnlyOneNodeHasAreSaved has an old source with transactions that reached nobody.
+func TestTransactionsThatOnlyOneNodeHasAreSaved(t *testing.T) {
+	each(t, both(), func(t *testing.T, w *world) {
+		w.withHosts()
+		w.root(0, "FLUSH BINARY LOGS")
+		w.write(0, 2)
+		w.root(0, "FLUSH BINARY LOGS")
+		w.inStep()
+		w.once(mpp.StepStopReceiver, 1)
+		w.once(mpp.StepPromote, 1)
+		w.root(0, "INSERT INTO app.t (id, v) VALUES (2000, 'it''s /*!*/; mine')")
+		w.root(0, "FLUSH BINARY LOGS")
+		w.root(0, "UPDATE app.t SET v = 'changed' WHERE id = 2000", "CREATE TABLE app.mine (a INT PRIMARY KEY)", "INSERT INTO app.mine VALUES (1), (2)")
+		w.write(1, 2)
+		extra := w.extra(0, 1)
+		got := w.once(mpp.StepSaveExtra, 0, set(extra))
+		if !strings.Contains(got.Text, "4 of them") {
+			t.Error(got.Text)
+		}
+		if again := w.once(mpp.StepSaveExtra, 0, set(extra)); !strings.Contains(again.Text, "already") {
+			t.Errorf("for the second time: %s", again.Text)
+		}
+		file := got.Text[strings.LastIndex(got.Text, "/tmp"):]
+		info, err := os.Stat(file)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Fatalf("%v: %v", info, err)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(text), "### INSERT INTO `app`.`mine`") {
+			t.Errorf("nobody can read what it does: %v", err)
+		}
+		w.client(1, string(text))
+		w.want(1, "SELECT v FROM app.t WHERE id = 2000", "changed")
+		w.want(1, "SELECT COUNT(*) FROM app.mine", "2")
+
+		// What the logs do not have any more is said, and nothing is left behind.
+		other := "00000000-0000-0000-0000-000000000001:1"
+		if w.mariaDB() {
+			other = "7-7-7"
+		}
+		w.fails("any more", mpp.StepSaveExtra, 0, set(other))
+		list, err := os.ReadDir(filepath.Dir(file))
+		if err != nil || len(list) != 1 {
+			t.Errorf("the folder has %v: %v", list, err)
+		}
+	})
+}
+
+// extra is what one server has and another has not.
+func (w *world) extra(i, than int) string {
+	w.t.Helper()
+	read := func(i int) replication.Position {
+		v := w.runner.servers[w.addr(i)]
+		s, err := v.take(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		defer v.put(s)
+		p, err := s.executed(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return p
+	}
+	flavour := replication.MySQL
+	if w.mariaDB() {
+		flavour = replication.MariaDB
+	}
+	text, err := errant(flavour, read(i), read(than))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
+}
+
+// client feeds a text to the product's client program, as root.
+func (w *world) client(i int, text string) {
+	w.t.Helper()
+	program := "mariadb"
+	if !w.mariaDB() {
+		var err error
+		if program, err = w.pool.Servers[i].Base().Program("mysql"); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	c := exec.CommandContext(w.t.Context(), program, "--no-defaults", "--binary-mode", "-uroot", "-S", w.pool.Servers[i].Socket())
+	c.Stdin = strings.NewReader(text)
+	if out, err := c.CombinedOutput(); err != nil {
+		w.t.Fatalf("%s: %v: %s", program, err, out)
+	}
+}

@@ -18,6 +18,9 @@ import (
 type splitter struct {
 	in    *bufio.Reader
 	delim []byte
+	// comments are those before the statement that next returned last, if keep is set.
+	keep     bool
+	comments []byte
 }
 
 func newSplitter(r io.Reader) *splitter {
@@ -31,6 +34,7 @@ const maxStatement = 1 << 30
 // of the text is no statement.
 func (s *splitter) next() ([]byte, error) {
 	var statement []byte
+	s.comments = s.comments[:0]
 	for {
 		line, err := s.in.ReadSlice('\n')
 		if len(statement) == 0 && s.between(line, err) {
@@ -62,8 +66,10 @@ func (s *splitter) between(line []byte, err error) bool {
 	text := bytes.TrimSpace(line)
 	switch {
 	case len(text) == 0, text[0] == '#':
+		s.note(line)
 		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a long comment
-			_, err = s.in.ReadSlice('\n')
+			line, err = s.in.ReadSlice('\n')
+			s.note(line)
 		}
 		return true
 	case bytes.HasPrefix(text, []byte("DELIMITER ")):
@@ -71,6 +77,16 @@ func (s *splitter) between(line []byte, err error) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// maxComments bounds the comments before a statement, in bytes; what is longer is cut.
+const maxComments = 64 << 20
+
+// note keeps a comment.
+func (s *splitter) note(line []byte) {
+	if s.keep && len(s.comments)+len(line) <= maxComments {
+		s.comments = append(s.comments, line...)
 	}
 }
 
