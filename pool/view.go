@@ -16,22 +16,14 @@ func (a *Arbiter) View(now time.Time) mpp.PoolView {
 		Name: a.policy.Name, Logic: a.policy.Logic, Engine: a.policy.Engine, Trouble: a.head.Trouble,
 		Maintenance: a.head.Maintenance, Readers: a.policy.Readers, Interval: a.policy.Interval,
 		StaleAfter: a.policy.StaleAfter, WhenStale: a.policy.WhenStale, Policy: a.policy.view(),
-		Nodes: make([]mpp.NodeView, 0, len(a.nodes)), Checkpoints: make([]mpp.CheckpointView, 0, len(a.points)),
+		Checkpoints: make([]mpp.CheckpointView, 0, len(a.points)),
 	}
 	if a.head.CutOff {
 		v.Status = mpp.Fail
 	}
-	standbyReads := false
-	for _, n := range a.nodes {
-		nv := a.nodeView(now, n)
-		standbyReads = standbyReads || nv.Evaluation == mpp.ReadOnly
-		if n.mem.State == mpp.Active && a.policy.Logic == mpp.LogicFailover {
-			v.Active = n.policy.Address
-		}
-		v.Nodes = append(v.Nodes, nv)
-	}
-	for i := range v.Nodes {
-		v.Nodes[i].Reader = a.reads(v.Nodes[i].Evaluation, standbyReads)
+	v.Nodes = a.NodeViews(now)
+	if n := a.activeNode(); n != nil && a.policy.Logic == mpp.LogicFailover {
+		v.Active = n.policy.Address
 	}
 	for i := range a.points {
 		v.Checkpoints = append(v.Checkpoints, a.points[i].view())
@@ -42,6 +34,21 @@ func (a *Arbiter) View(now time.Time) mpp.PoolView {
 	v.Problems = a.problems(now)
 	v.Message = a.message(&v)
 	return v
+}
+
+// NodeViews shows the nodes alone: what load balancers are answered from.
+func (a *Arbiter) NodeViews(now time.Time) []mpp.NodeView {
+	views := make([]mpp.NodeView, 0, len(a.nodes))
+	standbyReads := false
+	for _, n := range a.nodes {
+		nv := a.nodeView(now, n)
+		standbyReads = standbyReads || nv.Evaluation == mpp.ReadOnly
+		views = append(views, nv)
+	}
+	for i := range views {
+		views[i].Reader = a.reads(views[i].Evaluation, standbyReads)
+	}
+	return views
 }
 
 // viewEngine adds what pools with an engine have.
