@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,6 +131,14 @@ func (n *Node) acknowledges() bool {
 	return semi != nil && semi.Replica
 }
 
+// Acknowledged reports whether a node that takes the writes would have a replica that acknowledges:
+// one that can be reached, or the node that has had the role until now and answers.
+func Acknowledged(f *Facts, address string) bool {
+	return slices.ContainsFunc(f.Nodes, func(n Node) bool {
+		return n.Address != address && n.acknowledges() && n.Observation != nil && (n.Reachable || n.Address == f.Active)
+	})
+}
+
 // Unasked are the replicas that acknowledge to old and cannot be asked what they have: what was
 // acknowledged may be with them alone.
 func Unasked(f *Facts, old string) []string {
@@ -223,7 +232,14 @@ func (s *scene) countLoss() string {
 	if err != nil {
 		return err.Error()
 	}
-	lost, log, promise := b.behind.Union(b.alone), s.logProof(), s.promise()
+	log, promise := s.logProof(), s.promise()
+	if !b.alone.IsEmpty() && log != "" && s.done(mpp.StepReadOnly, s.op.Old) {
+		// Its server never went down, so its log has all that was committed: a full disk shows
+		// the numbers of commits that hang.
+		s.note("%s were begun on %s and are not in its binary log: nobody was told that they are committed", b.alone.String(), s.op.Old)
+		b.alone = gtid.Set{}
+	}
+	lost := b.behind.Union(b.alone)
 	if lost.IsEmpty() {
 		s.op.NothingLost = firstReason(log, promise)
 	}
