@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 
 	"mpp"
@@ -169,7 +170,7 @@ func (c *crew) run(ctx context.Context, t mpp.Task) mpp.StepResult {
 	node := t.Step.Node
 	switch t.Step.Kind {
 	case mpp.StepHook:
-		return outcome("hooks have run", c.hooks(ctx, t))
+		return c.hooks(ctx, t)
 	case mpp.StepShutdown:
 		return outcome(node+" is off", c.shutdown(ctx, t))
 	case mpp.StepRemoveAddress:
@@ -198,30 +199,23 @@ func unreachable(err error) bool {
 	return remote.NoAnswer(err)
 }
 
-// hooks runs the programs of a phase, one after the other, and stops at the first that may stop
-// the operation.
-func (c *crew) hooks(ctx context.Context, t mpp.Task) error {
-	var told []error
+// hooks runs the programs of a phase, one after the other, and stops at the first that fails and
+// may stop the operation. What others say when they fail is told, and stops nothing.
+func (c *crew) hooks(ctx context.Context, t mpp.Task) mpp.StepResult {
+	text := "hooks have run"
 	for _, h := range c.pool.Hooks {
-		if !h.at(t.Step.Detail) {
+		if !slices.Contains(h.Phases, t.Step.Detail) {
 			continue
 		}
 		err := h.Run(ctx, hook.Event{Phase: t.Step.Detail, Pool: t.Pool, At: time.Now(), Operation: t.Report})
 		if err != nil && h.Abort {
-			return err
+			return outcome("", err)
 		}
-		told = append(told, err)
-	}
-	return errors.Join(told...)
-}
-
-func (h Hook) at(phase string) bool {
-	for _, p := range h.Phases {
-		if p == phase {
-			return true
+		if err != nil {
+			text += "; it goes on without " + err.Error()
 		}
 	}
-	return false
+	return mpp.StepResult{Done: true, Text: text}
 }
 
 // shutdown turns a node off: PROGRAM ADDRESS HOST. Exit 0 is its word that the node takes no
@@ -321,7 +315,7 @@ func (c *crew) statements(st *mpp.Step) []string {
 	case mpp.StepHook:
 		list := []string{}
 		for _, h := range c.pool.Hooks {
-			if h.at(st.Detail) {
+			if slices.Contains(h.Phases, st.Detail) {
 				list = append(list, h.Program+" (hook "+h.Name+")")
 			}
 		}
