@@ -3,6 +3,7 @@ package replication
 import (
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"strings"
 
 	"mpp"
@@ -129,7 +130,7 @@ func (l *Link) ExecutedAll() bool { return l.ExecLog == l.SourceLog && l.ExecPos
 
 // ReadLinks reads the rows of StatusSQL.
 func ReadLinks(rows driver.Rows) ([]Link, error) {
-	names := rows.Columns()
+	names := slices.Clone(rows.Columns())
 	for i, n := range names {
 		names[i] = strings.NewReplacer("master", "source", "slave", "replica").Replace(strings.ToLower(n))
 	}

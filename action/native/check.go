@@ -21,14 +21,9 @@ func (s *session) grants(ctx context.Context) (g replication.Grants, err error) 
 	return g, nil
 }
 
-// needs lists the privileges that the pool's options take on this server.
+// needs lists the privileges that every operation takes on this server, as the pool is configured.
 func (t *task) needs(s *session) []replication.Need {
-	list := s.dialect.Needs(replication.Functions{Monitor: true, Failover: true})
-	list = append(list, replication.Need{For: "ending sessions", AnyOf: []string{"PROCESS"}})
-	if len(t.r.accounts) > 0 {
-		list = append(list, replication.Need{For: "locking accounts", AnyOf: []string{"CREATE USER"}})
-	}
-	return list
+	return s.dialect.Needs(replication.Functions{Monitor: true, Failover: true, LockAccounts: len(t.r.accounts) > 0})
 }
 
 // check is the step check: it logs in, and looks for what would be missing later.

@@ -28,27 +28,37 @@ func clone(ctx context.Context, t *task) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if s.dialect.Flavour == replication.MariaDB {
-		return outcome{}, refuse("MariaDB has no clone plugin")
-	}
 	donor, err := peer.take(ctx)
 	if err != nil {
 		return outcome{}, fmt.Errorf("ask %s: %w", t.step.Peer, saidByPeer(err))
 	}
-	least, err := donorReady(ctx, donor, s)
-	peer.put(donor)
-	if err != nil {
-		return outcome{}, err
-	}
+	defer func() { peer.put(donor) }()
 	begin := time.Now()
-	if err := t.cloneFrom(ctx, s, peer); err != nil {
-		return outcome{}, err
+	var p *mpp.Position
+	if s.dialect.Flavour == replication.MariaDB {
+		p, err = t.copyMariaDB(ctx, s, donor, peer)
+	} else {
+		p, err = t.cloneMySQL(ctx, s, donor, peer)
 	}
-	p, err := t.cloned(ctx, least)
 	if err != nil {
 		return outcome{}, err
 	}
 	return outcome{text: fmt.Sprintf("is a copy of %s, made in %s", t.step.Peer, time.Since(begin).Round(time.Second/10)), position: p}, nil
+}
+
+// cloneMySQL replaces the node's data by the clone plugin.
+func (t *task) cloneMySQL(ctx context.Context, s, donor *session, peer *server) (*mpp.Position, error) {
+	least, err := donorReady(ctx, donor, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.cloneFrom(ctx, peer); err != nil {
+		return nil, err
+	}
+	if s, err = t.back(ctx); err != nil {
+		return nil, err
+	}
+	return t.compareCopy(ctx, s, least)
 }
 
 // donorReady looks, before anything is thrown away, whether the donor can be cloned, and returns
@@ -87,7 +97,7 @@ func donorReady(ctx context.Context, donor, s *session) (least replication.Posit
 
 // cloneFrom throws the node's data away and copies the donor's. The node stays closed to all but
 // accounts with CONNECTION_ADMIN: CLONE is refused under super_read_only.
-func (t *task) cloneFrom(ctx context.Context, s *session, donor *server) error {
+func (t *task) cloneFrom(ctx context.Context, donor *server) error {
 	if _, err := t.close(ctx); err != nil {
 		return err
 	}
@@ -159,10 +169,14 @@ func (t *task) start(ctx context.Context) error {
 // down waits until nothing listens at the node's address.
 func (t *task) down(ctx context.Context) error {
 	for {
-		s, err := login(ctx, t.server.connector)
+		short, cancel := context.WithTimeout(ctx, t.r.o.ConnectLimit)
+		s, err := login(short, t.server.connector)
+		refused := err != nil && !answered(err) && short.Err() == nil
+		cancel()
 		if err == nil {
 			s.cut()
-		} else if !answered(err) && ctx.Err() == nil {
+		}
+		if refused {
 			return nil
 		}
 		if !pause(ctx, 50*time.Millisecond) {
@@ -171,14 +185,14 @@ func (t *task) down(ctx context.Context) error {
 	}
 }
 
-// cloned waits until the server is back, closes it again, and looks whether it has the copy.
-func (t *task) cloned(ctx context.Context, least replication.Position) (*mpp.Position, error) {
+// back waits until the server is back, and closes it again.
+func (t *task) back(ctx context.Context) (*session, error) {
 	t.end() // connections from before
 	for {
 		s, err := t.session(ctx)
 		if err == nil {
 			if _, err = t.close(ctx); err == nil {
-				return t.compareCopy(ctx, s, least)
+				return s, nil
 			}
 		}
 		if !pause(ctx, 100*time.Millisecond) {

@@ -3,6 +3,10 @@ package native
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,19 +36,7 @@ func TestCloneReplacesANodeThatHasDiverged(t *testing.T) {
 	w.useRunner(Options{StartCommand: "true"}) // the test starts it
 	w.runner.servers[w.addr(1)].node.Host = remote.NewLocal(false, time.Minute)
 	restarted := make(chan error)
-	go func() {
-		ctx := t.Context()
-		err := sandbox.Eventually(ctx, 20*time.Millisecond, func(context.Context) error {
-			if p.Servers[1].Running() {
-				return errors.New("it runs still")
-			}
-			return nil
-		})
-		if err == nil {
-			err = p.Servers[1].Restart(ctx)
-		}
-		restarted <- err
-	}()
+	go func() { restarted <- restart(t.Context(), p.Servers[1]) }()
 	got := w.once(mpp.StepClone, 1, w.peer(0), limit(time.Minute))
 	if err := <-restarted; err != nil {
 		t.Fatal(err)
@@ -70,4 +62,66 @@ func TestCloneIsRefusedBeforeAnythingIsThrownAway(t *testing.T) {
 		}
 		w.inStep()
 	})
+}
+
+func TestABackupReplacesANodeThatHasDiverged(t *testing.T) {
+	p := sandboxtest.StartPool(t, sandbox.PoolOptions{Base: sandboxtest.Base(t, sandbox.MariaDB1011), Size: 2})
+	w := &world{t: t, pool: p, flavour: sandbox.MariaDB1011}
+	w.root(0, "CREATE TABLE app.t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(200))")
+	w.write(0, 10)
+	w.inStep()
+	w.root(1, "CREATE DATABASE stray")
+	pid := strconv.Itoa(p.Servers[1].PID())
+	w.useRunner(Options{StartCommand: "true", StopCommand: "kill " + pid + "; while kill -0 " + pid + " 2>/dev/null; do sleep 0.05; done"})
+	defer func() { w.runner.Close() }()
+	w.fails("hosts of both", mpp.StepClone, 1, w.peer(0))
+	for _, v := range w.runner.servers {
+		v.node.Host = remote.NewLocal(false, time.Minute)
+	}
+	data := p.Servers[1].DataDir()
+	restarted := make(chan error)
+	go func() { restarted <- restart(t.Context(), p.Servers[1]) }()
+	w.once(mpp.StepClone, 1, w.peer(0), limit(time.Minute))
+	if err := <-restarted; err != nil {
+		t.Fatal(err)
+	}
+	w.want(1, "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'stray'", "0")
+	w.want(1, "SELECT @@global.read_only", "1")
+	for _, name := range []string{newData, oldData} {
+		if _, err := os.Stat(filepath.Join(data, name)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left: %v", name, err)
+		}
+	}
+	w.once(mpp.StepRepoint, 1, w.peer(0))
+	w.write(0, 1)
+	w.inStep()
+	if w.rows(0) != w.rows(1) {
+		t.Error("the copy is not one")
+	}
+}
+
+// restart starts a server again as soon as it has ended.
+func restart(ctx context.Context, s *sandbox.Server) error {
+	err := sandbox.Eventually(ctx, 20*time.Millisecond, func(context.Context) error {
+		if s.Running() {
+			return errors.New("it runs still")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if s.Base().MariaDB { // until the copy is in place
+		err = sandbox.Eventually(ctx, 20*time.Millisecond, func(context.Context) error {
+			_, err := os.Stat(filepath.Join(s.DataDir(), newData))
+			if err == nil {
+				return errors.New("it is not in place")
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return s.Restart(ctx)
 }

@@ -58,9 +58,9 @@ type Options struct {
 	// BinlogProgram is the path of mysqlbinlog or mariadb-binlog on the nodes' hosts; empty means
 	// whichever is in their PATH.
 	BinlogProgram string
-	// StartCommand starts a node's server, on its host, after its data was replaced; empty means by
-	// its systemd unit: mysqld, mysql or mariadb.
-	StartCommand string
+	// StartCommand and StopCommand start and stop a node's server, on its host, when its data is
+	// replaced; empty means by its systemd unit: mysqld, mysql or mariadb.
+	StartCommand, StopCommand string
 	// KeepAlive is how often the lasting connections are tried; 0 means 2s.
 	KeepAlive time.Duration
 	// ConnectLimit bounds a login; 0 means 2s.

@@ -70,6 +70,10 @@ func (w *world) inStepOf(i int) {
 func TestRepointSaysWhatKeepsItFromReplicating(t *testing.T) {
 	each(t, both(), func(t *testing.T, w *world) {
 		w.useRunner(Options{Replication: Account{User: w.pool.Repl.User, Password: "not-the-password"}})
+		if got := w.must(mpp.StepRepoint, 2, w.peer(0)); !strings.Contains(got.Text, "already") {
+			t.Errorf("a replica that follows was disturbed: %s", got.Text)
+		}
+		w.once(mpp.StepStopReceiver, 2)
 		got := w.fails("1045", mpp.StepRepoint, 2, w.peer(0), limit(8*time.Second))
 		if got.Took > 5*time.Second || strings.Contains(got.Text, "not-the-password") {
 			t.Errorf("after %s: %s", got.Took, got.Text)

@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"sync"
 	"time"
+
+	"mpp/replication"
 )
 
 // server is a node with its idle connections.
@@ -16,7 +18,8 @@ type server struct {
 	mu      sync.Mutex
 	idle    []*session
 	closed  bool
-	logBase string // as the server last said
+	logBase string               // as the server last said
+	dialect *replication.Dialect // nil before the first login
 	errands []*errand
 }
 
@@ -43,8 +46,9 @@ func (v *server) take(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	d := *s.dialect // the session goes on to learn about its own
 	v.mu.Lock()
-	v.logBase = s.logBase
+	v.logBase, v.dialect = s.logBase, &d
 	v.mu.Unlock()
 	return s, nil
 }

@@ -207,7 +207,7 @@ func (a *applier) execute(ctx context.Context, e event) error {
 	list := [][]byte{e.text}
 	if e.kind == kindRows {
 		var err error
-		if list, err = a.rows(e.text); err != nil {
+		if list, err = pieces(e.text, a.packet); err != nil {
 			return err
 		}
 	}
@@ -239,18 +239,6 @@ func (a *applier) impossible(e event) string {
 	default:
 		return ""
 	}
-}
-
-// rows cuts rows that are too long for one statement.
-func (a *applier) rows(text []byte) ([][]byte, error) {
-	list, err := pieces(text, a.packet)
-	if err != nil || len(list) == 1 {
-		return list, err
-	}
-	for i := range list {
-		list[i] = replication.BinlogTextSQL(list[i])
-	}
-	return list, nil
 }
 
 // announce puts what the statements set before, and the transaction's GTID, into the batch.

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+
+	"mpp/replication"
 )
 
 // The types of events that matter here: those of a BINLOG statement.
@@ -77,6 +79,9 @@ func pieces(statement []byte, limit int) ([][]byte, error) {
 		maps = append(maps, list[0].lines...)
 		list = list[1:]
 	}
+	if len(list) == 0 {
+		return [][]byte{statement}, nil
+	}
 	var all [][]byte
 	for len(list) > 0 {
 		piece := bytes.Clone(maps)
@@ -84,7 +89,7 @@ func pieces(statement []byte, limit int) ([][]byte, error) {
 			piece = append(piece, list[0].lines...)
 			list = list[1:]
 		}
-		all = append(all, piece)
+		all = append(all, replication.BinlogTextSQL(piece))
 	}
 	return all, nil
 }

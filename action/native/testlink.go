@@ -8,29 +8,41 @@ import (
 	"mpp/replication"
 )
 
-// testLink is the step test-link: it lets the receiver connect anew.
+// testLink is the step test-link: it lets a receiver that has a connection connect anew, and waits
+// for one that is connecting.
 func testLink(ctx context.Context, t *task) (outcome, error) {
 	s, err := t.session(ctx)
 	if err != nil {
 		return outcome{}, err
 	}
 	l, err := t.testable(ctx, s)
-	if err != nil {
+	switch {
+	case err != nil:
 		return outcome{}, err
+	case l.IO == "No":
+		return outcome{}, fmt.Errorf("not tested: its receiver is stopped: %s", trouble(l))
+	case l.IO != "Yes":
+		return t.linked(ctx, s)
 	}
-	e := t.begin(s, s.dialect.Stop(l.Name, replication.Receiver))
+	// Once it is stopped it must be started, whatever becomes of this step.
+	e := t.beginFunc(s, func(ctx context.Context) error {
+		if err := s.say(ctx, s.dialect.Stop(l.Name, replication.Receiver)); err != nil {
+			return fmt.Errorf("not tested: stop receiver: %w", err)
+		}
+		// If the applier has stopped meanwhile, starting would throw the relay log away.
+		if _, err := t.testable(ctx, s); err != nil {
+			return err
+		}
+		if err := s.say(ctx, s.dialect.Start(l.Name, replication.Receiver)); err != nil {
+			return fmt.Errorf("start receiver: %w", err)
+		}
+		return nil
+	})
 	if !e.wait(ctx, untilEnd(ctx)) && !t.leave(e) {
-		return outcome{}, fmt.Errorf("not tested: stop receiver: %w", context.DeadlineExceeded)
+		return outcome{}, fmt.Errorf("not tested: its receiver does not stop: %w", errTimeUp)
 	}
 	if e.err != nil {
-		return outcome{}, fmt.Errorf("not tested: stop receiver: %w", e.err)
-	}
-	// If the applier has stopped meanwhile, starting would throw the relay log away.
-	if _, err := t.testable(ctx, s); err != nil {
-		return outcome{}, err
-	}
-	if err := s.say(ctx, s.dialect.Start(l.Name, replication.Receiver)); err != nil {
-		return outcome{}, fmt.Errorf("start receiver: %w", err)
+		return outcome{}, e.err
 	}
 	return t.linked(ctx, s)
 }
@@ -45,7 +57,7 @@ func (t *task) testable(ctx context.Context, s *session) (*replication.Link, err
 	case l == nil:
 		return nil, errors.New("not tested: it is no replica")
 	case l.SQL != "Yes" && s.dialect.Flavour == replication.MariaDB:
-		return nil, refuse("not tested: its applier is stopped, and starting the receiver would throw away what it has received")
+		return nil, errors.New("not tested: its applier is stopped, and starting the receiver would throw away what it has received")
 	default:
 		return l, nil
 	}
