@@ -453,3 +453,14 @@ func TestResultsThatNobodyWaitsForAreNotTaken(t *testing.T) {
 		t.Errorf("an abandoned operation takes results: %s", op.Outcome)
 	}
 }
+
+func TestWhatWasAcknowledgedByANodeWithItsOwnTransactionsIsNotGivenUp(t *testing.T) {
+	f := semiSync(dead())
+	own := uuidC + ":1-5"
+	f.Nodes[2].Errant, f.Nodes[2].Observation.Server.GTID = own, upTo(100)+","+own
+	g := failover(t, f, position("c:1", mpp.Position{Executed: upTo(101) + "," + own})).hasNot("promote")
+	g.ends(mpp.Stopped, "1 transactions would be lost")
+	if g.op.NothingLost != "" {
+		t.Errorf("a proof: %s", g.op.NothingLost)
+	}
+}

@@ -194,7 +194,7 @@ func (s *scene) promise() string {
 
 // balance is what is lost if the new node is promoted as it is.
 type balance struct {
-	// behind is on another node that was asked; alone was on the old node by its last poll.
+	// behind is on another node that was asked, even on one that cannot give it; alone was on the old node by its last poll.
 	behind, alone gtid.Set
 }
 
@@ -210,7 +210,8 @@ func (s *scene) count() (b balance, err error) {
 		return b, fmt.Errorf("read what %s had: %w", s.op.Old, err)
 	}
 	_, all := rank(s.f, s.op.Old, s.positions(), nil)
-	b.behind = all.Minus(has)
+	kept, _ := withheld(s.f, s.op.Old, s.positions())
+	b.behind = all.Union(kept).Minus(has)
 	b.alone = known.Minus(has).Minus(b.behind)
 	return b, nil
 }

@@ -69,6 +69,39 @@ func standings(f *Facts, old string, positions map[string]mpp.Position, excluded
 	return all, union
 }
 
+// Withheld is what nodes that have transactions of their own have besides those, and no other node has. It is
+// as real as what anybody has, and cannot be had from them: their own transactions would come with it.
+func Withheld(f *Facts, old string) (gtid.Set, []string) { return withheld(f, old, nil) }
+
+func withheld(f *Facts, old string, positions map[string]mpp.Position) (set gtid.Set, who []string) {
+	_, all := rank(f, old, positions, nil)
+	for i := range f.Nodes {
+		n := &f.Nodes[i]
+		if n.Address == old || n.Errant == "" || !n.Reachable {
+			continue
+		}
+		p, read := positions[n.Address]
+		if !read {
+			p = n.position()
+		}
+		if more := n.foreign(p).Minus(all); !more.IsEmpty() {
+			set, who = set.Union(more), append(who, n.Address)
+		}
+	}
+	return set, who
+}
+
+// foreign is what a node at p has that it did not write itself, as far as that can be told. On MariaDB, where a
+// transaction of its own may have the number of another one, that is what it has received.
+func (n *Node) foreign(p mpp.Position) gtid.Set {
+	own, err := gtid.Parse(n.flavour(), n.Errant)
+	if all, bad := whole(n.flavour(), p); err == nil && bad == nil && n.flavour() != mariadb {
+		return all.Minus(own)
+	}
+	received, _ := gtid.Parse(n.flavour(), p.Received) // what cannot be read is not known
+	return received
+}
+
 func firstReason(reasons ...string) string {
 	for _, r := range reasons {
 		if r != "" {

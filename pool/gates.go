@@ -206,12 +206,17 @@ func (o *outage) loss() expected {
 
 // gateCalm: no failover within cooldown, none unacknowledged that stopped half-way.
 func gateCalm(o *outage) (bool, string) {
+	if kept, who := plan.Withheld(o.facts, old); !kept.IsEmpty() {
+		return expected{count: kept.Count(), text: fmt.Sprintf("%d transactions of %s are only on %s, which cannot give them because it has transactions of its own (%s)",
+			kept.Count(), old, strings.Join(who, ", "), kept.String())}
+	}
 	h := &o.a.head
 	if len(h.Unacknowledged) > 0 {
 		return false, fmt.Sprintf("failover %d stopped half-way and nobody has acknowledged it: mpp failovers show %d, then mpp failovers ack %d",
 			h.Unacknowledged[0], h.Unacknowledged[0], h.Unacknowledged[0])
 	}
-	if since := o.now.Sub(h.LastFailover); !h.LastFailover.IsZero() && since < o.a.policy.Failover.Cooldown {
+	// A failover of the future is one before the clock was set back.
+	if since := o.now.Sub(h.LastFailover); !h.LastFailover.IsZero() && since >= 0 && since < o.a.policy.Failover.Cooldown {
 		return false, fmt.Sprintf("the last failover was %s ago, cooldown is %s", since.Round(time.Second), o.a.policy.Failover.Cooldown)
 	}
 	return true, "no failover stopped half-way"
