@@ -18,5 +18,7 @@
 //	MPP_LAB_ONLY=A1,C4                     of these, only some
 //	MPP_LAB_FLAVOUR=mysql-9.7              only with this server
 //	MPP_LAB_RUNS=3                         so many runs of each
-//	MPP_LAB_LOGS=DIR                       keep mppd's log and the reports of failed runs there
+//	MPP_LAB_FIRST=12                       from this run on
+//	MPP_LAB_LOGS=DIR                       keep mppd's log and the reports of failed runs there,
+//	MPP_LAB_KEEP=1                         and of all others
 package scenario

@@ -204,13 +204,10 @@ func (r *run) afterFault(ctx context.Context, p place, f breakage) error {
 	return r.mend(ctx)
 }
 
-// mend does what the report asks an operator for: it acknowledges what was stopped, and gives up
-// what a node that was frozen or cut off has of its own.
+// mend does what an operator does afterwards: he acknowledges what was stopped, takes nodes back
+// that are FAIL and well, and gives up what a node that was frozen or cut off has of its own.
 func (r *run) mend(ctx context.Context) error {
-	if _, err := r.cli(ctx, "failovers", "ack", "--all", "--pool", r.pool.Name); err != nil {
-		r.t.Log(err)
-	}
-	err := r.well(ctx, 20*time.Second)
+	err := r.well(ctx, 10*time.Second)
 	if err == nil {
 		return r.account(ctx, false)
 	}
@@ -219,6 +216,12 @@ func (r *run) mend(ctx context.Context) error {
 		return errors.Join(err, asked)
 	}
 	for i := range ops {
+		if ops[i].Kind == mpp.OpFailover && ops[i].Outcome == mpp.Stopped {
+			if _, err := r.cli(ctx, "failovers", "ack", "--all", "--pool", r.pool.Name); err != nil {
+				return err
+			}
+			r.remark = "a failover stopped and was acknowledged"
+		}
 		if ops[i].Kind == mpp.OpRejoin && ops[i].Lost != "" {
 			if err := r.rebuild(ctx, r.host(ops[i].Old)); err != nil {
 				return err
@@ -227,8 +230,33 @@ func (r *run) mend(ctx context.Context) error {
 			break
 		}
 	}
+	if err := r.recoverWell(ctx); err != nil {
+		return err
+	}
 	if err := r.well(ctx, readyLimit); err != nil {
 		return err
 	}
 	return r.account(ctx, false)
+}
+
+// recoverWell takes nodes back that are FAIL and replicate again: FAIL lasts until somebody says so.
+func (r *run) recoverWell(ctx context.Context) error {
+	v, err := r.api.Pool(ctx, r.pool.Name)
+	if err != nil {
+		return err
+	}
+	for i := range v.Nodes {
+		n := &v.Nodes[i]
+		st, err := r.host(n.Address).Server().ReplicaStatus(ctx)
+		if err != nil {
+			return err
+		}
+		if n.State != mpp.Failed || n.Errors > 0 || st == nil || st["Replica_IO_Running"] != "Yes" {
+			continue
+		}
+		if _, err := r.cli(ctx, "recover", n.Address); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -29,10 +29,7 @@ func chosen(t *testing.T) []job {
 	all := os.Getenv("MPP_LAB") == "all"
 	only := words(os.Getenv("MPP_LAB_ONLY"))
 	flavours := words(os.Getenv("MPP_LAB_FLAVOUR"))
-	count, err := strconv.Atoi(cmpOr(os.Getenv("MPP_LAB_RUNS"), "0"))
-	if err != nil {
-		t.Fatalf("MPP_LAB_RUNS: %v", err)
-	}
+	count := number(t, "MPP_LAB_RUNS", 0)
 	var jobs []job
 	for i, s := range table() {
 		if len(only) > 0 && !slices.Contains(only, s.id) || len(only) == 0 && !all && !s.fast {
@@ -80,11 +77,17 @@ func words(text string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' })
 }
 
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
+// number reads a variable of the environment.
+func number(t *testing.T, name string, usual int) int {
+	text := os.Getenv(name)
+	if text == "" {
+		return usual
 	}
-	return b
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
 }
 
 // stage keeps the lab between runs.
@@ -149,7 +152,8 @@ func TestScenarios(t *testing.T) {
 // play runs a job as often as it is to be, and sums up.
 func (s *stage) play(t *testing.T, j job) row {
 	out := row{job: j}
-	for n := 1; n <= j.count; n++ {
+	first := number(t, "MPP_LAB_FIRST", 1)
+	for n := first; n < first+j.count; n++ {
 		r, err := s.once(t, j, n)
 		if err != nil {
 			out.failed = append(out.failed, err.Error())
@@ -183,8 +187,10 @@ func (s *stage) once(t *testing.T, j job, n int) (r *run, err error) {
 		r.writer.Stop()
 	}
 	t.Logf("run %d: %s took %s, in %s %s", n, j.id, r.took.Round(time.Millisecond), time.Since(began).Round(10*time.Millisecond), r.remark)
-	if err != nil {
+	if err != nil || os.Getenv("MPP_LAB_KEEP") != "" {
 		w.keepLogs(t, fmt.Sprintf("%s-%s-%d", j.id, j.flavour, n))
+	}
+	if err != nil {
 		t.Logf("the end of mppd's log:\n%s", w.lab.MppdLog())
 	}
 	if err != nil || j.fresh {

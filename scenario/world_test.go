@@ -123,9 +123,9 @@ func (w *world) writeGates(phases string) (string, error) {
 		path := filepath.Join(w.gateDir, name)
 		script := fmt.Sprintf(`#!/bin/sh
 echo "$MPP_PHASE $MPP_OLD $MPP_NEW" >> %[1]s.reached
-[ -e %[1]s.fail ] && { echo "told to fail"; exit 1; }
-[ -e %[1]s.closed ] || exit 0
 while [ -e %[1]s.closed ]; do sleep 0.005; done
+[ -e %[1]s.fail ] && { echo "told to fail"; exit 1; }
+exit 0
 `, path)
 		if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
 			return "", err
