@@ -11,7 +11,8 @@ import (
 
 // The statement that makes a server read-only waits for running writers. Those who are in its way
 // after a moment are ended: first the sessions that write, then, for what cannot be seen (such as
-// LOCK TABLES of an idle session), all of them.
+// LOCK TABLES of an idle session), all of them. A session of MySQL that waits for disk space cannot
+// be ended without the server: it aborts itself then (binlog_error_action).
 const (
 	writersAfter  = 5 * time.Millisecond
 	everyoneAfter = 50 * time.Millisecond
@@ -39,7 +40,7 @@ func (t *task) close(ctx context.Context) (text string, err error) {
 	}
 	if state == 2 {
 		text = "was read-only already"
-	} else if text, err = t.closeWaiting(ctx, s); err != nil {
+	} else if text, err = t.closeWaiting(ctx, s, state == 0); err != nil {
 		return "", err
 	}
 	note, err := t.block(ctx)
@@ -47,8 +48,9 @@ func (t *task) close(ctx context.Context) (text string, err error) {
 }
 
 // closeWaiting runs the statement, and ends who is in its way from a second connection. When time
-// is up the statement is taken back: MySQL would carry it out after its client has gone.
-func (t *task) closeWaiting(ctx context.Context, s *session) (string, error) {
+// is up the statement is taken back: MySQL would carry it out after its client has gone. Where
+// applications cannot write, it waits for the applier, and only sessions that write are ended.
+func (t *task) closeWaiting(ctx context.Context, s *session, writable bool) (string, error) {
 	var quit atomic.Bool
 	sql := s.dialect.ReadOnlySQL()
 	e := t.beginFunc(s, func(ctx context.Context) error {
@@ -58,7 +60,7 @@ func (t *task) closeWaiting(ctx context.Context, s *session) (string, error) {
 			}
 		}
 	})
-	w := &wait{t: t, e: e, ended: map[uint64]string{}}
+	w := &wait{t: t, e: e, writable: writable, ended: map[uint64]string{}}
 	text, err := w.run(ctx)
 	quit.Store(true)
 	if !t.leave(e) {
@@ -75,11 +77,12 @@ const (
 
 // wait is the statement that makes a server read-only, while it waits.
 type wait struct {
-	t     *task
-	e     *errand
-	ended map[uint64]string // the sessions that were ended, in words
-	may   map[uint64]string // those that may not be ended, with the reason
-	left  string            // who was still there at the last look
+	t        *task
+	e        *errand
+	writable bool
+	ended    map[uint64]string // the sessions that were ended, in words
+	may      map[uint64]string // those that may not be ended, with the reason
+	left     string            // who was still there at the last look
 }
 
 // run ends sessions until the statement is through.
@@ -102,7 +105,7 @@ func (w *wait) run(ctx context.Context) (string, error) {
 		if look.Err() != nil || s.broken {
 			return w.giveUp(ctx, s)
 		}
-		if err := w.clear(look, s, time.Since(begin) >= everyoneAfter); err != nil && look.Err() == nil {
+		if err := w.clear(look, s, w.writable && time.Since(begin) >= everyoneAfter); err != nil && look.Err() == nil {
 			return "", err
 		}
 	}

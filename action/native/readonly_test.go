@@ -8,6 +8,7 @@ import (
 
 	"mpp"
 	"mpp/sandbox"
+	"mpp/sandbox/sandboxtest"
 )
 
 // update is a statement that writes for a long time.
@@ -198,4 +199,61 @@ func TestLockIsNotNeededOnMySQL(t *testing.T) {
 		}
 		w.must(mpp.StepWritable, 0)
 	})
+}
+
+// TestAServerWithAFullDiskHoldsNothingUp has a binary log that cannot grow: commits hang, and so do
+// some questions.
+func TestAServerWithAFullDiskHoldsNothingUp(t *testing.T) {
+	for _, f := range both() {
+		t.Run(string(f), func(t *testing.T) {
+			p := sandboxtest.StartPool(t, sandbox.PoolOptions{
+				Base: sandboxtest.Base(t, f), Size: 2,
+				Each: func(i int, o *sandbox.Options) {
+					if i == 0 {
+						o.Disk = sandbox.SmallDisk(4 << 20)
+					}
+				},
+			})
+			w := &world{t: t, pool: p, flavour: f}
+			w.useRunner(Options{})
+			defer func() { w.runner.Close() }()
+			w.root(0, "CREATE TABLE app.t (id INT AUTO_INCREMENT PRIMARY KEY, v LONGTEXT)")
+			if err := p.Servers[0].FillDisk(); err != nil {
+				t.Fatal(err)
+			}
+			c, _ := w.app(0)
+			done := make(chan error, 1)
+			go func() {
+				_, err := c.ExecContext(context.Background(), "INSERT INTO app.t (v) VALUES (REPEAT('x', 100000))")
+				done <- err
+			}()
+			w.eventually("the commit does not hang", func() bool {
+				select {
+				case err := <-done:
+					t.Fatalf("insert: %v", err)
+				default:
+				}
+				return w.value(0, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT%' AND TIME >= 1") == "1"
+			})
+			got := w.once(mpp.StepPosition, 0, limit(2*time.Second))
+			if got.Took > time.Second || got.Position.Executed == "" {
+				t.Errorf("the position took %s: %+v", got.Took, got.Position)
+			}
+			closed := w.do(mpp.StepReadOnly, 0, limit(1500*time.Millisecond))
+			t.Logf("read-only: done %v after %s: %s", closed.Done, closed.Took, closed.Text)
+			ended := w.do(mpp.StepEndSessions, 0, limit(time.Second))
+			t.Logf("end-sessions: done %v after %s: %s", ended.Done, ended.Took, ended.Text)
+			// MySQL aborts itself when a session that waits for disk space is ended
+			// (binlog_error_action); it takes no writes then, either.
+			if w.mariaDB() && (closed.Unreachable || ended.Unreachable) {
+				t.Errorf("the server is said not to answer\n%s", p.Servers[0].ErrorLogTail())
+			}
+			w.once(mpp.StepStopReceiver, 1)
+			w.once(mpp.StepPromote, 1)
+			if err := p.Servers[0].FreeDisk(); err != nil {
+				t.Fatal(err)
+			}
+			<-done
+		})
+	}
 }

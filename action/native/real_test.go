@@ -254,8 +254,8 @@ func (w *world) inBackground(i int, c *sql.Conn, id, text string) <-chan error {
 		_, err := c.ExecContext(context.Background(), text)
 		done <- err
 	}()
-	w.eventually("the statement has not begun", func() bool {
-		return w.value(i, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND = 'Query' AND ID = "+id) == "1"
+	w.eventually("the statement has not begun", func() bool { // all of them sleep for a while
+		return w.value(i, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE '%sleep%' AND ID = "+id) == "1"
 	})
 	return done
 }
