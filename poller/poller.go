@@ -36,7 +36,7 @@ type Target struct {
 	// means Timeout.
 	Timeout        time.Duration
 	ConfirmTimeout time.Duration
-	Prober  Prober
+	Prober         Prober
 	// Active says that a node which is new to the poller is ACTIVE; later SetActive says so.
 	Active bool
 }
