@@ -271,6 +271,8 @@ type Operation struct {
 	// since a manager that takes over from another cannot ask the old node any more.
 	Known         string   `json:"known,omitempty"`
 	Acknowledgers []string `json:"acknowledgers,omitempty"`
+	// WaitsUntil is when the old node may have given up waiting for acknowledgements.
+	WaitsUntil time.Time `json:"waits_until,omitzero"`
 	// Lost is the set of transactions known to be lost, LostCount their number; NothingLost is
 	// the proof that none is, empty when there is no proof.
 	Lost        string `json:"lost,omitempty"`

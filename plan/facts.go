@@ -60,6 +60,9 @@ type Node struct {
 	// Barred says why the node must not be promoted whatever its data is, "" for nothing:
 	// no_promote, maintenance, state, a failed poll, an unfit copy.
 	Barred string
+	// Forbidden says why the operator does not want it promoted (no_promote, maintenance), "" for
+	// nothing; Barred says so, too.
+	Forbidden string
 	// Errant are transactions that only this node has, "" for none known.
 	Errant string
 	// Answers says that its server said something of itself at its last poll, however that ended.

@@ -24,6 +24,9 @@ const (
 	phaseAfter    = "after"
 	phaseGiveUp   = "give-up"
 	phaseGaveUp   = "gave-up"
+	// phaseTakeBack and phaseTakenBack are for a failover of which the reason has gone.
+	phaseTakeBack  = "take-back"
+	phaseTakenBack = "taken-back"
 )
 
 // receiverLimit bounds how long a replica may take to stop its receiver: one that hangs must not
@@ -46,7 +49,19 @@ func failoverScript() []phase {
 		{phaseAfter, func(s *scene) []mpp.Step { return s.hook(mpp.HookAfterFailover) }, afterFailover},
 		{phaseGiveUp, giveUp, func(*scene) next { return goOn(phaseGaveUp) }},
 		{phaseGaveUp, func(s *scene) []mpp.Step { return s.hook(mpp.HookAfterFailover) }, afterGiveUp},
+		{phaseTakeBack, giveUp, func(*scene) next { return goOn(phaseTakenBack) }},
+		{phaseTakenBack, func(s *scene) []mpp.Step { return optional(s.hook(mpp.HookRolledBack)) }, func(s *scene) next {
+			return end(mpp.RolledBack, "%s", s.op.Why)
+		}},
 	}
+}
+
+// optional makes steps such that their failure ends nothing.
+func optional(steps []mpp.Step) []mpp.Step {
+	for i := range steps {
+		steps[i].Optional = true
+	}
+	return steps
 }
 
 // afterHooks goes on, or to the other phase when a hook that may has said abort.
@@ -187,7 +202,7 @@ func drain(s *scene) []mpp.Step {
 }
 
 func afterDrain(s *scene) next {
-	if !s.done(mpp.StepDrain, s.op.New) {
+	if s.f.node(s.op.New) == nil || !s.done(mpp.StepDrain, s.op.New) {
 		return goOn(phaseChoose)
 	}
 	return goOn(phaseComplete)
@@ -253,6 +268,9 @@ func tail(s *scene) []mpp.Step {
 }
 
 func afterTail(s *scene) next {
+	if s.f.node(s.op.New) == nil { // a reload has removed it
+		return goOn(phaseChoose)
+	}
 	if st := s.last(mpp.StepBinlogTail, s.op.New); st != nil && st.Status == mpp.StepFailed {
 		if st.Unreachable {
 			return goOn(phaseChoose)
@@ -266,7 +284,11 @@ func afterTail(s *scene) next {
 	return goOn(phaseReady)
 }
 
+// promote has no step when the operator has forbidden it in the meantime.
 func promote(s *scene) []mpp.Step {
+	if s.forbidden() != "" {
+		return nil
+	}
 	return []mpp.Step{{Kind: mpp.StepPromote, Node: s.op.New}}
 }
 
@@ -274,7 +296,16 @@ func afterPromote(s *scene) next {
 	if !s.done(mpp.StepPromote, s.op.New) {
 		return goOn(phaseRefence)
 	}
+	s.doubt()
 	return goOn(phaseAddress)
+}
+
+// forbidden says why the new node must not be promoted any more, "" for nothing.
+func (s *scene) forbidden() string {
+	if n := s.f.node(s.op.New); n != nil {
+		return n.Forbidden
+	}
+	return "it is not in the configuration"
 }
 
 // opened notes that clients are served again: the new node is open and has the address.
@@ -304,10 +335,7 @@ func address(s *scene) []mpp.Step {
 
 // repoint makes the other nodes replicas of the new one.
 func repoint(s *scene) []mpp.Step {
-	steps := s.hook(mpp.HookAfterPromote)
-	for i := range steps {
-		steps[i].Optional = true
-	}
+	steps := optional(s.hook(mpp.HookAfterPromote))
 	for _, n := range s.others(s.op.Old, s.op.New) {
 		if n.Reachable {
 			steps = append(steps, mpp.Step{Kind: mpp.StepRepoint, Node: n.Address, Peer: s.op.New, Optional: true, Limit: s.f.Policy.ApplyTimeout})
@@ -351,6 +379,7 @@ func (s *scene) tellLeft() {
 
 // giveUp lets replicas receive again that were stopped for the plan, or may have been.
 func giveUp(s *scene) []mpp.Step {
+	s.op.Lost, s.op.LostCount, s.op.NothingLost = "", 0, "" // nothing is decided
 	var steps []mpp.Step
 	for i := range s.op.Steps {
 		if st := s.op.Steps[i]; st.Kind == mpp.StepStopReceiver {

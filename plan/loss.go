@@ -186,7 +186,7 @@ func (s *scene) unasked() string {
 
 // promise is Promise by what the plan itself has found out.
 func (s *scene) promise() string {
-	if n := s.f.node(s.op.Old); len(s.op.Acknowledgers) > 0 && s.unasked() == "" && n != nil && n.Observation != nil && n.waits(s.now) {
+	if len(s.op.Acknowledgers) > 0 && s.unasked() == "" && s.now.Before(s.op.WaitsUntil) {
 		return promiseText(len(s.op.Acknowledgers))
 	}
 	return ""
@@ -260,6 +260,17 @@ func (s *scene) countLoss() string {
 	}
 	s.op.Lost, s.op.LostCount = lost.String(), lost.Count()
 	return ""
+}
+
+// doubt takes a proof back: the old node has answered again during the failover, and is not known to
+// be fenced. What it has written meanwhile nobody has asked for.
+func (s *scene) doubt() {
+	n := s.f.node(s.op.Old)
+	if n == nil || n.Observation == nil || s.fenced() != "" || !n.Observation.At.After(s.op.Began) {
+		return
+	}
+	s.op.NothingLost = ""
+	s.note("%s has answered during the failover, and could not be fenced: what it has written meanwhile is not on %s", s.op.Old, s.op.New)
 }
 
 // logProof says how the end of the old node's binary log shows that nothing is lost, "" when it

@@ -8,10 +8,15 @@ import (
 	"mpp/gtid"
 )
 
+// hostLimit bounds a command on the host of a node that is to be fenced: while it hangs, nothing else is
+// done to the node, which may answer statements by then.
+const hostLimit = 3 * time.Second
+
 // linkLimit bounds how long a replica gets to connect to a silent source again; a healthy one takes
-// milliseconds. cloneLimit bounds the copying of a whole server.
+// milliseconds. saveLimit bounds the saving of transactions, cloneLimit the copying of a whole server.
 const (
 	linkLimit  = 1200 * time.Millisecond
+	saveLimit  = 10 * time.Minute
 	cloneLimit = 24 * time.Hour
 )
 
@@ -19,6 +24,7 @@ const (
 const (
 	phaseOpen    = "open"
 	phaseCompare = "compare"
+	phaseAgainst = "against"
 	phaseSave    = "save"
 	phaseClone   = "clone"
 	phaseTest    = "test"
@@ -38,7 +44,7 @@ func fenceOne(s *scene) []mpp.Step {
 	n := s.f.node(s.op.Old)
 	steps := []mpp.Step{}
 	if s.f.Policy.Addresses {
-		steps = append(steps, mpp.Step{Kind: mpp.StepRemoveAddress, Node: s.op.Old, Optional: n != nil && !n.Host})
+		steps = append(steps, mpp.Step{Kind: mpp.StepRemoveAddress, Node: s.op.Old, Optional: n != nil && !n.Host, Limit: min(hostLimit, s.f.Policy.StepTimeout)})
 	}
 	if n == nil || !n.Answers && !n.Reachable {
 		return steps // only its host can be reached
@@ -104,7 +110,8 @@ func rejoinScript() []phase {
 	return []phase{
 		{phaseFence, fenceOne, afterRejoinFence},
 		{phaseBefore, func(s *scene) []mpp.Step { return s.hook(mpp.HookBeforeRejoin) }, orStop(phaseCompare)},
-		{phaseCompare, compare, afterCompare},
+		{phaseCompare, compare, orStop(phaseAgainst)},
+		{phaseAgainst, against, afterCompare},
 		{phaseSave, saveExtra, afterSave},
 		{phaseClone, func(s *scene) []mpp.Step {
 			return []mpp.Step{{Kind: mpp.StepClone, Node: s.op.Old, Peer: s.op.New, Limit: cloneLimit}}
@@ -141,9 +148,11 @@ func afterRejoinFence(s *scene) next {
 	return goOn(phaseBefore)
 }
 
-func compare(s *scene) []mpp.Step {
-	return []mpp.Step{{Kind: mpp.StepPosition, Node: s.op.Old}, {Kind: mpp.StepPosition, Node: s.op.New}}
-}
+// compare and against read how far both are, one after the other: what the node receives in the
+// meantime by some other way was on the ACTIVE one first.
+func compare(s *scene) []mpp.Step { return []mpp.Step{{Kind: mpp.StepPosition, Node: s.op.Old}} }
+
+func against(s *scene) []mpp.Step { return []mpp.Step{{Kind: mpp.StepPosition, Node: s.op.New}} }
 
 func afterCompare(s *scene) next {
 	if st := s.failed(); st != nil {
@@ -183,7 +192,7 @@ func (s *scene) extra() (string, error) {
 }
 
 func saveExtra(s *scene) []mpp.Step {
-	return []mpp.Step{{Kind: mpp.StepSaveExtra, Node: s.op.Old, GTID: s.op.Lost, Optional: s.op.Options.Clone, Limit: cloneLimit}}
+	return []mpp.Step{{Kind: mpp.StepSaveExtra, Node: s.op.Old, GTID: s.op.Lost, Optional: s.op.Options.Clone, Limit: saveLimit}}
 }
 
 func afterSave(s *scene) next {

@@ -40,7 +40,7 @@ func TestANodeThatComesBackIsFencedComparedAndRepointed(t *testing.T) {
 		fence: events-off a
 		before: hook before-rejoin
 		compare: position a
-		compare: position b
+		against: position b
 		repoint: repoint a <- b
 		ready: semi-sync a replica
 		after: hook after-rejoin
@@ -50,7 +50,7 @@ func TestANodeThatComesBackIsFencedComparedAndRepointed(t *testing.T) {
 func TestANodeWithExtraTransactionsIsKeptOutAndTheyAreSaved(t *testing.T) {
 	g := repair(t, back(), rejoin(mpp.OperationOptions{}), position("a:1", mpp.Position{Executed: upTo(103)})).want("compare", `
 		compare: position a
-		compare: position b
+		against: position b
 		save: save-extra a
 	`).ends(mpp.Stopped, "a:1 is kept out: it has transactions that b:1 does not have: "+uuidA+":101-103").noted("mpp rejoin a:1 --clone")
 	if g.op.Lost != uuidA+":101-103" {

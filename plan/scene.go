@@ -67,6 +67,9 @@ func Begin(now time.Time, f *Facts, op mpp.Operation) *mpp.Operation {
 	op.Steps = []mpp.Step{}
 	if op.Kind == mpp.OpFailover && op.Old != "" {
 		op.Known, op.Acknowledgers = f.known(op.Old), acknowledgers(f, op.Old)
+		if n := f.node(op.Old); len(op.Acknowledgers) > 0 && n.settings() != nil {
+			op.WaitsUntil = n.Observation.At.Add(n.settings().SemiSyncTimeout)
+		}
 	}
 	return &op
 }
@@ -122,6 +125,23 @@ func Resume(now time.Time, op *mpp.Operation, f *Facts) []mpp.Task {
 	return again
 }
 
+// TakeBack undoes a failover that has not begun to promote anybody: a manager that has just started
+// found that the old node answers again. It returns the steps that let replicas receive again.
+func TakeBack(now time.Time, op *mpp.Operation, f *Facts, why string) []mpp.Task {
+	s := &scene{now, op, f}
+	for i := range op.Steps {
+		if st := &op.Steps[i]; st.Status == mpp.StepRunning {
+			st.Status, st.Text = mpp.StepSkipped, "mppd was restarted"
+		}
+	}
+	op.Why, op.Phase = why, phaseTakeBack
+	return s.start(giveUp(s))
+}
+
+// Promoting reports whether a promotion has begun: from then on an operation only goes forward, or
+// another node is taken.
+func Promoting(op *mpp.Operation) bool { return (&scene{op: op}).promoting() }
+
 // Take notes what came of a step; false when nobody waits for it.
 func Take(op *mpp.Operation, r *mpp.StepResult) bool {
 	if op == nil || op.ID != r.Operation || r.Step < 1 || r.Step > len(op.Steps) || op.Outcome != "" {
@@ -152,6 +172,9 @@ func cutShort(now time.Time, op *mpp.Operation, outcome mpp.Outcome, why string)
 			op.Steps[i].Status = mpp.StepSkipped
 			op.Steps[i].Text = "nobody waits for it any more"
 		}
+	}
+	if !Opened(op) {
+		op.Lost, op.LostCount, op.NothingLost = "", 0, ""
 	}
 	s.finish(end(outcome, "%s", why))
 }
@@ -216,7 +239,7 @@ func (s *scene) expected() mpp.Outcome {
 		return mpp.Completed
 	case phaseGaveUp:
 		return mpp.Stopped
-	case phaseUndoRest:
+	case phaseUndoRest, phaseTakenBack:
 		return mpp.RolledBack
 	default:
 		return ""
@@ -318,6 +341,20 @@ func Opened(op *mpp.Operation) bool {
 // Preparing reports whether the operation is a switchover that has not touched the old node yet.
 func Preparing(op *mpp.Operation) bool {
 	return op.Kind == mpp.OpSwitchover && (op.Phase == "" || op.Phase == phaseCheck || op.Phase == phasePrepare)
+}
+
+// Touched reports whether the old node may have been made read-only by this operation, or may still
+// be, and nobody else was promoted by it: the old node is the writer.
+func Touched(op *mpp.Operation) bool {
+	s := &scene{op: op}
+	switch op.Kind {
+	case mpp.OpSwitchover:
+		return s.last(mpp.StepReadOnly, op.Old) != nil && !Opened(op)
+	case mpp.OpFailover:
+		return s.last(mpp.StepReadOnly, op.Old) != nil && !s.promoting()
+	default:
+		return false
+	}
 }
 
 // Cut reports whether the old node was made read-only by this operation, and was not opened

@@ -139,11 +139,18 @@ func catchUp(s *scene) []mpp.Step {
 }
 
 func promoteSwitched(s *scene) []mpp.Step {
+	if s.forbidden() != "" {
+		return nil
+	}
 	return []mpp.Step{{Kind: mpp.StepPromote, Node: s.op.New, Limit: min(cutLimit, s.f.Policy.StepTimeout)}}
 }
 
 func afterSwitched(s *scene) next {
-	if st := s.failed(); st != nil {
+	switch st := s.last(mpp.StepPromote, s.op.New); {
+	case st == nil:
+		s.op.Why = fmt.Sprintf("%s may not be promoted any more: %s", s.op.New, s.forbidden())
+		return goOn(phaseUndoNew)
+	case st.Status != mpp.StepDone:
 		s.op.Why = failure(st)
 		return goOn(phaseUndoNew)
 	}

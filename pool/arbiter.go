@@ -37,6 +37,8 @@ type Arbiter struct {
 	// settled is when the last operation that moved the role ended: what was polled before says
 	// nothing about who should follow whom.
 	settled time.Time
+	// mended is when a node was last made a replica again.
+	mended time.Time
 }
 
 // node is a node with what is known of it since the start.

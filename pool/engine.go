@@ -20,6 +20,10 @@ const (
 	ruleRepoint    = "repoint-failed"
 )
 
+// lateStatement is how long after an operation a server may still turn read-only by it: one that was
+// frozen, or that waited for locks, goes on with what it was told.
+const lateStatement = 5 * time.Second
+
 // engineNode is what an engine must know of a node.
 type engineNode struct {
 	// spoke is the last poll that brought the server's own words, nil for none: what a dead node
@@ -39,6 +43,10 @@ type engineNode struct {
 	repairAt      time.Time
 	repairsFailed int
 	keptOut       string
+	// unpointed says why it could not be made a replica of the new ACTIVE node, "" for nothing.
+	unpointed string
+	// closesUntil is how long a statement by which MPP closed the node may still come into force.
+	closesUntil time.Time
 	// warned are the codes of the settings at risk that were told; risksOf and risksActive are
 	// what they were judged from.
 	warned      string
@@ -77,7 +85,7 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 		a.compareWith(n, o)
 		if o.Server.Flavour != "" && !o.Server.ReadOnly {
 			n.mem.WritableSince = o.Server.StartedAt
-			n.mem.Closed = n.mem.Closed && a.head.Operation != nil
+			n.mem.Closed = n.mem.Closed && (a.head.Operation != nil || o.At.Before(n.closesUntil))
 		}
 	}
 }
@@ -173,7 +181,7 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 		}
 		f.Nodes = append(f.Nodes, plan.Node{
 			LostAt: lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
-			Barred: a.barred(now, n), Errant: n.mem.Errant, Observation: n.spoke,
+			Barred: a.barred(now, n), Forbidden: a.forbidden(now, n), Errant: n.mem.Errant, Observation: n.spoke,
 			Answers:   n.observation != nil && n.observation.Answered && n.observation.Server.Flavour != "",
 			Reachable: n.observation != nil && n.observation.Verdict().Failed != mpp.Reach,
 		})
@@ -181,13 +189,24 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 	return f
 }
 
-// barred says why n must not be promoted whatever its position is, "" when it may.
-func (a *Arbiter) barred(now time.Time, n *node) string {
+// forbidden says by which word of the operator n must not be promoted, "" for none.
+func (a *Arbiter) forbidden(now time.Time, n *node) string {
 	switch {
 	case n.policy.NoPromote:
 		return "it is marked no_promote"
 	case n.mem.Maintenance.InForce(now):
 		return "it is in maintenance"
+	default:
+		return ""
+	}
+}
+
+// barred says why n must not be promoted whatever its position is, "" when it may.
+func (a *Arbiter) barred(now time.Time, n *node) string {
+	forbidden := a.forbidden(now, n)
+	switch {
+	case forbidden != "":
+		return forbidden
 	case n.mem.State == mpp.Active:
 		return "it is the ACTIVE node"
 	case n.mem.State != mpp.Standby:
@@ -231,6 +250,7 @@ func (a *Arbiter) drive(now time.Time) {
 		return
 	}
 	a.adopt(now)
+	a.failUnpointed(now)
 	a.considerFailover(now)
 	a.considerRepairs(now)
 	a.considerFailback(now)
@@ -242,20 +262,68 @@ func (a *Arbiter) heard() bool {
 	return !slices.ContainsFunc(a.nodes, func(n *node) bool { return n.observation == nil })
 }
 
-// resume takes up, once, what the run before was doing.
+// resume takes up, once, what the run before was doing. That may have been long ago: before a
+// server is closed for it, all are asked how things are now.
 func (a *Arbiter) resume(now time.Time) {
 	if a.resumed {
 		return
 	}
+	op := a.head.Operation
+	closes := op != nil && op.Kind == mpp.OpFailover && !plan.Promoting(op)
+	if (closes || len(a.head.Repairs) > 0) && !a.heard() {
+		return
+	}
 	a.resumed = true
 	f := a.facts(now)
-	for _, op := range append([]*mpp.Operation{a.head.Operation}, a.head.Repairs...) {
-		if op == nil {
+	if op != nil {
+		op.Pool = a.policy.Name
+		a.resumeRole(now, op, f)
+	}
+	var left []*mpp.Operation
+	for _, op := range a.head.Repairs {
+		op.Pool = a.policy.Name
+		if why := a.outdated(op); why != "" {
+			plan.Abandon(now, op, why)
+			a.endRepair(now, op)
 			continue
 		}
-		op.Pool = a.policy.Name
+		left = append(left, op)
 		a.tellOperation(now, op, mpp.Warn, "goes on where the manager before left it")
 		a.run(plan.Resume(now, op, f))
+	}
+	a.head.Repairs = left
+}
+
+// resumeRole takes up the operation that moves the role, or takes a failover back that has promoted
+// nobody and whose old node answers again: what that one has taken since would be lost.
+func (a *Arbiter) resumeRole(now time.Time, op *mpp.Operation, f *plan.Facts) {
+	old := a.index[op.Old]
+	if op.Kind == mpp.OpFailover && !plan.Promoting(op) && old != nil && old.mem.Failing != mpp.Reach {
+		why := fmt.Sprintf("%s answers again, and mppd was restarted before anybody was promoted", op.Old)
+		a.headChanged = true
+		a.tellOperation(now, op, mpp.Warn, "is taken back: "+why)
+		a.run(plan.TakeBack(now, op, f, why))
+		return
+	}
+	a.tellOperation(now, op, mpp.Warn, "goes on where the manager before left it")
+	a.run(plan.Resume(now, op, f))
+}
+
+// outdated says why a repair that the run before had begun is not gone on with, "" when it is. One
+// that MPP began by itself closes a node beside the ACTIVE one; that may be the writer by now.
+func (a *Arbiter) outdated(op *mpp.Operation) string {
+	active := a.activeNode()
+	switch {
+	case op.Kind == mpp.OpTestLinks:
+		return "mppd was restarted"
+	case op.By != "":
+		return ""
+	case active == nil || active.policy.Address == op.Old || !takesWrites(active):
+		return "mppd was restarted, and no other node takes the writes now"
+	case op.New != "" && op.New != active.policy.Address:
+		return "mppd was restarted, and " + op.New + " is not the ACTIVE node any more"
+	default:
+		return ""
 	}
 }
 
@@ -367,6 +435,9 @@ func (a *Arbiter) moveRole(now time.Time, op *mpp.Operation) {
 		a.recover(now, n, string(op.Kind), "it takes writes now")
 		a.admit(now, n)
 	}
+	for _, other := range a.nodes {
+		other.unpointed = ""
+	}
 	evidence := fmt.Sprintf("%s %d: %s", op.Kind, op.ID, op.Reason)
 	a.enter(now, n, state.Change{Event: state.Promote, Rule: string(op.Kind), Evidence: evidence})
 	a.clearErrors(n)
@@ -407,11 +478,11 @@ func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 		n.strays = 0
 		n.pauseRepairs(now, op.Outcome == mpp.Completed, fencePauseMost)
 	}
-	if n := a.index[op.Old]; n != nil && n.mem.State == mpp.Active && plan.Cut(op) {
-		n.mem.Closed = true
+	if n := a.index[op.Old]; n != nil && n.mem.State == mpp.Active && plan.Touched(op) {
+		n.mem.Closed, n.closesUntil = true, now.Add(lateStatement)
 		a.touch(n)
 	}
-	a.failUnpointed(now, op)
+	a.noteUnpointed(op)
 	a.tellOperation(now, op, severity, string(op.Outcome)+": "+op.Why)
 	a.out = append(a.out, mpp.Action{Kind: mpp.ActionReport, Operation: op.Clone()})
 	for _, n := range a.nodes {
@@ -449,6 +520,8 @@ func (a *Arbiter) stranded(op *mpp.Operation) string {
 	switch {
 	case !a.engine():
 		return "the pool has no engine any more that promotes"
+	case op.Kind == mpp.OpFailover && !plan.Promoting(op):
+		return "" // the dead node is not needed, and another candidate is taken
 	case gone(op.New):
 		return op.New + " was removed from the configuration"
 	case gone(op.Old) && !plan.Opened(op):
@@ -458,17 +531,29 @@ func (a *Arbiter) stranded(op *mpp.Operation) string {
 	}
 }
 
-// failUnpointed fails the nodes that could not be made replicas of the new ACTIVE node.
-func (a *Arbiter) failUnpointed(now time.Time, op *mpp.Operation) {
+// noteUnpointed notes the nodes that could not be made replicas of the new ACTIVE node.
+func (a *Arbiter) noteUnpointed(op *mpp.Operation) {
 	for i := range op.Steps {
 		st := &op.Steps[i]
-		n := a.index[st.Node]
-		if st.Kind != mpp.StepRepoint || st.Undo || st.Status != mpp.StepFailed || n == nil || n.mem.State != mpp.Standby {
-			continue
+		if n := a.index[st.Node]; n != nil && st.Kind == mpp.StepRepoint && !st.Undo && st.Status == mpp.StepFailed {
+			n.unpointed = "it could not be made a replica of " + op.New + ": " + st.Text
 		}
-		a.enter(now, n, state.Change{
-			Event: state.Fail, Reason: mpp.Online, Rule: ruleRepoint, Evidence: "it could not be made a replica of " + op.New + ": " + st.Text,
-		})
+	}
+}
+
+// failUnpointed fails the nodes that could not be made replicas of the new ACTIVE node, once that one
+// has answered since: where it has died, too, the failure says nothing of them, and they are what is left.
+func (a *Arbiter) failUnpointed(now time.Time) {
+	active := a.activeNode()
+	if active == nil || a.head.Operation != nil || active.observation == nil || active.mem.Failing == mpp.Reach || !active.observation.At.After(a.settled) {
+		return
+	}
+	for _, n := range a.nodes {
+		why := n.unpointed
+		n.unpointed = ""
+		if why != "" && n.mem.State == mpp.Standby {
+			a.enter(now, n, state.Change{Event: state.Fail, Reason: mpp.Online, Rule: ruleRepoint, Evidence: why})
+		}
 	}
 }
 

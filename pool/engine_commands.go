@@ -136,6 +136,7 @@ func (a *Arbiter) commandFailover(now time.Time, c mpp.Command) (*mpp.Operation,
 		switch {
 		case g.Open, g.Name == "allowed" && a.policy.Failover.Manual, g.Name == "calm":
 		case g.Name == "complete" && (c.Options.AcceptLoss || o.active == nil):
+		case g.Name == "witnessed" && !o.contradicted(): // nobody else can say; whoever asks for it knows
 		case (g.Name == "dead" || g.Name == "witnessed" || g.Name == "complete") && o.active == nil:
 		case g.Name == "complete":
 			return nil, g.Evidence + "; --accept-loss goes on over it"

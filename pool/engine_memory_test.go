@@ -118,12 +118,12 @@ func TestWhatIsRememberedIsTheSameForThoseWhoHoldIt(t *testing.T) {
 	}
 }
 
-func TestAnOperationWhoseNodesAreGoneEndsStopped(t *testing.T) {
+func TestAFailoverGoesOnWithoutANodeThatIsRemovedAndEndsStoppedWhereItIsTheNewOne(t *testing.T) {
 	for _, each := range []struct {
 		at, gone string
 		outcome  mpp.Outcome
 	}{
-		{"drain b", "b:1", mpp.Stopped}, {"drain b", "a:1", mpp.Stopped}, {"repoint c", "b:1", mpp.Stopped}, {"repoint c", "a:1", mpp.Completed},
+		{"drain b", "b:1", mpp.Completed}, {"drain b", "a:1", mpp.Completed}, {"promote b", "b:1", mpp.Stopped}, {"repoint c", "b:1", mpp.Stopped}, {"repoint c", "a:1", mpp.Completed},
 	} {
 		r := settled(t)
 		r.server("a").trouble = mpp.KindRefused
@@ -234,4 +234,49 @@ func TestAnOperationSurvivesItsResultsComingTwiceOrTooLate(t *testing.T) {
 	r.want("a STANDBY, b ACTIVE, c STANDBY")
 	r.step(mpp.Input{StepResult: &mpp.StepResult{Operation: 1, Step: 3, Done: true}})
 	r.want("a STANDBY, b ACTIVE, c STANDBY")
+}
+
+func TestAFailoverOfALongTimeAgoIsTakenBackWhenItsOldNodeAnswers(t *testing.T) {
+	r := settled(t)
+	r.beginAny("failover")
+	r.until("drain b")
+	for _, name := range []string{"b", "c"} { // mppd was away for an hour: a was restarted and has taken writes
+		r.server(name).io = "No"
+	}
+	r.server("a").trouble, r.server("a").executed, r.server("a").readOnly = "", 500, false
+	r.restart(r.policy)
+	r.log, r.reports = nil, nil
+	r.tick(0)
+	if len(r.log) > 0 {
+		t.Fatalf("steps before anybody was asked: %v", r.log)
+	}
+	r.rounds(4)
+	if !slices.Equal(r.log, []string{"start-replica b (undo)", "start-replica c (undo)"}) || r.server("a").readOnly {
+		t.Errorf("steps %v", r.log)
+	}
+	if len(r.reports) != 1 || r.reports[0].Outcome != mpp.RolledBack || len(r.a.head.Unacknowledged) > 0 {
+		t.Errorf("reports %+v", r.reports)
+	}
+	r.want("a ACTIVE, b STANDBY, c STANDBY")
+}
+
+func TestARepairOfALongTimeAgoDoesNotCloseTheOnlyWriter(t *testing.T) {
+	r := settled(t)
+	r.server("c").readOnly = false
+	r.poll("c")
+	if !r.a.repairing("c:1", mpp.OpFence) {
+		t.Fatalf("no repair: %v", r.log)
+	}
+	a, c := r.server("a"), r.server("c") // mppd was away, and somebody has moved the role to c
+	c.readOnly, c.source, c.io = false, "", ""
+	a.readOnly, a.source, a.io, a.sql, a.received = true, "c:1", "Yes", "Yes", 100
+	r.restart(r.policy)
+	r.log = nil
+	r.rounds(4)
+	if slices.Contains(r.log, "read-only c") || c.readOnly {
+		t.Errorf("the only writer was closed: %v", r.log)
+	}
+	if n := r.a.activeNode(); n == nil || n.policy.Address != "c:1" {
+		t.Errorf("states %s", r.states())
+	}
 }

@@ -638,6 +638,7 @@ func TestAReplicaThatCouldNotBeRepointedFailsAndIsTriedAgain(t *testing.T) {
 		r.poll("a")
 	}
 	r.carryOut()
+	r.poll("b")
 	r.want("a FAIL (OFFLINE), b ACTIVE, c FAIL (ONLINE)")
 	broken = false
 	r.rounds(8)
@@ -721,4 +722,113 @@ func TestAFailbackThatFailsIsNotTriedAgainAtOnce(t *testing.T) {
 	if r.started(mpp.OpSwitchover) != 1 {
 		t.Errorf("%d switchovers within 12 s", r.started(mpp.OpSwitchover))
 	}
+}
+
+func TestAWriterThatAFailoverThatStoppedHasClosedIsOpenedWhenItAnswers(t *testing.T) {
+	for _, promoted := range []bool{false, true} {
+		r := settled(t)
+		r.answer = func(task *mpp.Task) *mpp.StepResult {
+			if k := task.Step.Kind; (k == mpp.StepDrain && !promoted) || k == mpp.StepPromote {
+				return &mpp.StepResult{Text: "error 1205"}
+			}
+			return nil
+		}
+		r.server("a").trouble = mpp.KindRefused
+		r.rounds(6)
+		if len(r.reports) != 1 || r.reports[0].Outcome != mpp.Stopped {
+			t.Fatalf("reports %+v", r.reports)
+		}
+		r.answer = nil
+		r.server("a").trouble, r.server("a").readOnly = "", true // it was frozen, and then did what it was told
+		r.rounds(4)
+		if got := r.server("a").readOnly; got != promoted {
+			t.Errorf("with a promotion begun %t: read-only %t, steps %v", promoted, got, r.log)
+		}
+	}
+}
+
+func TestAWriterIsNotOpenedBesideAnotherOne(t *testing.T) {
+	r := settled(t)
+	r.server("a").readOnly = true
+	r.rounds(1)
+	r.server("c").readOnly = false // somebody is about to move the role
+	r.rounds(1)
+	r.server("a").started = r.now
+	r.rounds(4)
+	if r.started(mpp.OpReopen) != 0 || r.server("c").readOnly {
+		t.Errorf("steps %v", r.log)
+	}
+}
+
+func TestAStatementThatComesLateDoesNotLeaveThePoolWithoutAWriter(t *testing.T) {
+	r := settled(t)
+	r.answer = func(task *mpp.Task) *mpp.StepResult {
+		if task.Step.Kind == mpp.StepReadOnly && task.Step.Node == "a:1" {
+			return &mpp.StepResult{Text: "time is up; it may still come into force"}
+		}
+		return nil
+	}
+	r.command(mpp.Command{Verb: mpp.VerbSwitchover, Node: "b:1"})
+	r.carryOut()
+	if len(r.reports) != 1 || r.reports[0].Outcome != mpp.RolledBack {
+		t.Fatalf("reports %+v", r.reports)
+	}
+	r.rounds(1)
+	r.server("a").readOnly = true
+	r.rounds(6)
+	if r.server("a").readOnly || !slices.Equal(r.writers(), []string{"a"}) {
+		t.Errorf("steps %v", r.log)
+	}
+	r.rounds(30)
+	r.server("a").readOnly = true // that is somebody's will
+	r.rounds(6)
+	if !r.server("a").readOnly {
+		t.Errorf("it was opened against somebody's will: %v", r.log)
+	}
+}
+
+func TestTheOnlyWriterKeepsTheAddressThatSomebodyGaveIt(t *testing.T) {
+	r := settled(t)
+	r.server("a").trouble = mpp.KindNoAnswer // and its replicas do not say that it is dead
+	r.server("b").readOnly, r.server("b").vip, r.server("b").io = false, true, "No"
+	for range 6 {
+		r.rounds(1)
+		r.look("b")
+		r.carryOut()
+	}
+	if r.started(mpp.OpFence) > 0 || !r.server("b").vip || r.server("b").readOnly {
+		t.Errorf("the only writer was fenced: %v", r.log)
+	}
+}
+
+func TestAReplicaThatCouldNotBeRepointedToADeadNodeIsWhatIsLeft(t *testing.T) {
+	r := settled(t)
+	r.answer = func(task *mpp.Task) *mpp.StepResult {
+		if task.Step.Kind == mpp.StepRepoint {
+			r.server("b").trouble = mpp.KindRefused
+			return &mpp.StepResult{Text: "ask b:1: connection refused"}
+		}
+		return nil
+	}
+	r.server("a").trouble = mpp.KindRefused
+	r.rounds(10)
+	r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
+	r.answer = nil
+	r.wantGate("witnessed", false, "c:1 does not replicate from it")
+	if result := r.command(mpp.Command{Verb: mpp.VerbFailover, By: "ann"}); !result.Done {
+		t.Fatalf("refused: %s", result.Refused)
+	}
+	r.carryOut()
+	r.want("a FAIL (OFFLINE), b FAIL (OFFLINE), c ACTIVE")
+}
+
+func TestAFailoverByHandIsRefusedWhileAReplicaSpeaksAgainstIt(t *testing.T) {
+	r := settled(t, func(p *Policy) { p.Failover.Manual = true })
+	r.server("a").trouble = mpp.KindNoAnswer
+	r.rounds(2)
+	for _, name := range []string{"b", "c"} {
+		r.server(name).received += 5
+	}
+	r.rounds(2)
+	r.refused(mpp.Command{Verb: mpp.VerbFailover}, "gate witnessed is closed: alive by its replicas")
 }

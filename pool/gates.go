@@ -102,6 +102,8 @@ func gateDead(o *outage) (bool, string) {
 		return false, "no node is ACTIVE"
 	case o.imagined:
 		return true, "assumed"
+	case n.observation == nil:
+		return false, n.policy.Address + " was not polled yet since mppd started"
 	case n.mem.Failing != mpp.Reach:
 		return false, n.policy.Address + " answers"
 	case !o.a.machine.Spent(&n.mem) || !o.a.machine.LostActive(&n.mem):
@@ -132,6 +134,9 @@ func gateNotUs(o *outage) (bool, string) {
 // gateCandidate: at least one node may be promoted.
 func gateCandidate(o *outage) (bool, string) {
 	for _, c := range o.ranking {
+		if c.Rank > 0 && o.wouldWait(c.Address) {
+			return false, fmt.Sprintf("commits would wait for an acknowledgement on %s, too: nobody is left to give one", c.Address)
+		}
 		if c.Rank > 0 {
 			return true, fmt.Sprintf("%s would be promoted (%s)", c.Address, c.Why)
 		}
@@ -144,6 +149,19 @@ func gateCandidate(o *outage) (bool, string) {
 		return false, "the pool has no other node"
 	}
 	return false, "no node may be promoted: " + strings.Join(why, "; ")
+}
+
+// wouldWait reports whether commits hang for want of a replica that acknowledges, and would hang on
+// the next node as well.
+func (o *outage) wouldWait(address string) bool {
+	if o.imagined || o.active == nil || o.active.mem.Kind != mpp.KindSemiSyncWait {
+		return false
+	}
+	n := o.a.index[address]
+	if n == nil || n.spoke == nil || n.spoke.Server.Settings == nil || !n.spoke.Server.Settings.SemiSyncSource {
+		return false
+	}
+	return !plan.Acknowledged(o.facts, address)
 }
 
 // gateComplete: everything that is known is on the candidate or can be brought there.
@@ -188,6 +206,10 @@ func (o *outage) loss() expected {
 		return expected{unknown: true, text: fmt.Sprintf("%s acknowledges commits of %s and cannot be asked: what was acknowledged may be there alone",
 			strings.Join(unasked, ", "), old)}
 	}
+	if kept, who := plan.Withheld(o.facts, old); !kept.IsEmpty() {
+		return expected{count: kept.Count(), text: fmt.Sprintf("%d transactions of %s are only on %s, which cannot give them because it has transactions of its own (%s)",
+			kept.Count(), old, strings.Join(who, ", "), kept.String())}
+	}
 	if promise := plan.Promise(o.now, o.facts, old); promise != "" {
 		return expected{text: "nothing that was acknowledged: " + promise}
 	}
@@ -206,10 +228,6 @@ func (o *outage) loss() expected {
 
 // gateCalm: no failover within cooldown, none unacknowledged that stopped half-way.
 func gateCalm(o *outage) (bool, string) {
-	if kept, who := plan.Withheld(o.facts, old); !kept.IsEmpty() {
-		return expected{count: kept.Count(), text: fmt.Sprintf("%d transactions of %s are only on %s, which cannot give them because it has transactions of its own (%s)",
-			kept.Count(), old, strings.Join(who, ", "), kept.String())}
-	}
 	h := &o.a.head
 	if len(h.Unacknowledged) > 0 {
 		return false, fmt.Sprintf("failover %d stopped half-way and nobody has acknowledged it: mpp failovers show %d, then mpp failovers ack %d",

@@ -43,6 +43,9 @@ func (a *Arbiter) adopt(now time.Time) {
 		if active.mem.Maintenance.InForce(now) || a.anyoneAhead(now, writer) {
 			return
 		}
+		if active.mem.Failing == mpp.Reach && !a.othersFollow(writer, active) {
+			return // it may live, and only this poller not reach it: the gates decide
+		}
 		evidence = fmt.Sprintf("%s; %s does not take them any more: the role was moved by other hands", evidence, active.policy.Address)
 		if active.mem.Failing == mpp.Reach {
 			a.enter(now, active, state.Change{Event: state.Fail, Reason: mpp.Offline, Rule: ruleAdopt, Evidence: writer.policy.Address + " takes the writes: " + active.mem.Message})
@@ -58,11 +61,28 @@ func (a *Arbiter) adopt(now time.Time) {
 
 // gaveUpRole reports whether the ACTIVE node has become a read-only replica, or is dead.
 func (a *Arbiter) gaveUpRole(n *node) bool {
-	if n.mem.Failing == mpp.Reach {
-		return a.machine.Spent(&n.mem) && a.machine.LostActive(&n.mem)
-	}
 	o := n.observation
+	if n.mem.Failing == mpp.Reach {
+		return o != nil && !o.Answered && a.machine.Spent(&n.mem) && a.machine.LostActive(&n.mem)
+	}
 	return o != nil && o.Server.Flavour != "" && o.Server.ReadOnly && len(o.Channels) > 0 && o.At.After(n.mem.Since) && o.At.After(a.settled)
+}
+
+// othersFollow reports whether the rest of the pool, as far as it answers, replicates from the writer:
+// whoever moved the role has re-pointed it.
+func (a *Arbiter) othersFollow(writer, active *node) bool {
+	source := plan.Node{Address: writer.policy.Address, Observation: writer.spoke}
+	follow := 0
+	for _, n := range a.nodes {
+		if n == writer || n == active || n.mem.Failing == mpp.Reach {
+			continue
+		}
+		if n.spoke == nil || !plan.Follows(&plan.Node{Address: n.policy.Address, Observation: n.spoke}, &source) {
+			return false
+		}
+		follow++
+	}
+	return follow > 0
 }
 
 // onlyWriter is the one node besides except that accepts writes; nil when there is none, when
@@ -181,6 +201,7 @@ func (a *Arbiter) endRepair(now time.Time, op *mpp.Operation) {
 	n.pauseRepairs(now, op.Outcome == mpp.Completed, most)
 	switch {
 	case op.Kind == mpp.OpRejoin && op.Outcome == mpp.Completed:
+		a.mended = now
 		n.keptOut, n.mem.Errant = "", ""
 		if n.mem.State == mpp.Failed {
 			a.recover(now, n, ruleRejoin, op.Why)
@@ -239,16 +260,25 @@ func (a *Arbiter) considerReopen(now time.Time, n *node) {
 	switch {
 	case !o.Server.ReadOnly && a.policy.Failover.Addresses && n.strays >= strayLooks:
 		op.Reason, op.Wanted = "its host does not have the virtual address", "address"
-	case !o.Server.ReadOnly || len(o.Channels) > 0 || a.anyoneAhead(now, n):
+	case !o.Server.ReadOnly || len(o.Channels) > 0 || a.anotherWrites(n) || a.anyoneAhead(now, n):
 		return
 	case n.mem.Closed:
-		op.Reason = "a switchover that failed has left it read-only"
+		op.Reason = "an operation that failed has left it read-only"
 	case a.restarted(n, o):
 		op.Reason = "its server was restarted and came up read-only"
 	default:
 		return
 	}
 	a.begin(now, op)
+}
+
+// anotherWrites reports whether a node besides n was seen to accept writes: somebody may have moved
+// the role there by other means.
+func (a *Arbiter) anotherWrites(n *node) bool {
+	return slices.ContainsFunc(a.nodes, func(other *node) bool {
+		o := other.observation
+		return other != n && o != nil && other.mem.Failing != mpp.Reach && o.Server.Flavour != "" && !o.Server.ReadOnly
+	})
 }
 
 // restarted reports whether the server was started since it was last seen writable. Read-only
@@ -265,12 +295,14 @@ func (a *Arbiter) anyoneAhead(now time.Time, n *node) bool {
 // considerFence starts to fence, or to take back, a node that is not ACTIVE.
 func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 	o := n.observation
-	stray := a.policy.Failover.Addresses && n.strays >= strayLooks
 	// A server that answers and cannot commit would go on with what hangs there one day.
 	answers := o != nil && o.Answered && o.Server.Flavour != "" && o.At.After(active.mem.Since) && o.At.After(a.settled)
-	// Where the ACTIVE node does not take writes, the only one that does is not closed.
+	// Where the ACTIVE node does not take writes, the only one that does is not closed, nor loses the
+	// address that somebody has given it.
+	served := takesWrites(active) || awaitsReplicas(active)
 	writable := answers && !o.Server.ReadOnly && takesWrites(active)
-	back := answers && n.mem.Failing != mpp.Reach && a.policy.Failover.Rejoin && n.keptOut == "" && takesWrites(active) && a.mayRejoin(active, n)
+	stray := a.policy.Failover.Addresses && n.strays >= strayLooks && (served || !answers || o.Server.ReadOnly)
+	back := answers && n.mem.Failing != mpp.Reach && a.policy.Failover.Rejoin && n.keptOut == "" && a.mayRejoin(active, n) && served
 	op := mpp.Operation{Kind: mpp.OpFence, Old: n.policy.Address}
 	switch {
 	case back:
@@ -283,6 +315,13 @@ func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 		return
 	}
 	a.begin(now, op)
+}
+
+// awaitsReplicas reports whether the ACTIVE node is open, and its commits wait for a replica that
+// acknowledges: one that is re-attached is what it waits for.
+func awaitsReplicas(active *node) bool {
+	o := active.observation
+	return o != nil && active.mem.Kind == mpp.KindSemiSyncWait && o.Answered && o.Server.Flavour != "" && !o.Server.ReadOnly && o.At.After(active.mem.Since)
 }
 
 // takesWrites reports whether the ACTIVE node was seen to take writes since it became ACTIVE.

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,8 +43,9 @@ type linkState struct {
 	received               string
 	last, before           time.Time
 	advanced, advancedFrom time.Time
-	// brokenSince is the first of the polls since when the link is not up, zero while it is.
-	brokenSince time.Time
+	// upAt is the last poll that found the link up; brokenSince the first of those after it that did
+	// not, zero while it is.
+	upAt, brokenSince time.Time
 	// tried is when it was last begun to let the replica connect anew; tested when that ended by
 	// a finding, which alive is.
 	tried, tested time.Time
@@ -61,7 +63,7 @@ func (l *linkState) see(at time.Time, c *mpp.Channel) {
 	l.received, l.before, l.last = c.Received, l.last, at
 	switch {
 	case c.IO == "Yes":
-		l.brokenSince = time.Time{}
+		l.upAt, l.brokenSince = at, time.Time{}
 	case l.brokenSince.IsZero():
 		l.brokenSince = at
 	}
@@ -148,9 +150,13 @@ func (o *outage) receives(n *node) bool {
 	return n.link.advancedFrom.After(o.active.mem.FirstMiss) && o.now.Sub(n.link.advanced) < receivedFor
 }
 
-// stale reports whether a link was broken already when the ACTIVE node was last well, or may have
-// been: that is no sign that it is dead now.
+// stale reports whether a link may have been broken already when the ACTIVE node was last well: that
+// is no sign that it is dead now. Where its host says that the process is gone, it is enough that
+// nobody had seen it broken before.
 func (o *outage) stale(n *node) bool {
+	if silentKind(o.active.mem.Kind) {
+		return o.active.wellAt.IsZero() || n.link.upAt.Before(o.active.wellAt)
+	}
 	return o.active.wellAt.IsZero() || n.link.brokenSince.Before(o.active.wellAt)
 }
 
@@ -191,6 +197,8 @@ func gateWitnessed(o *outage) (bool, string) {
 	switch {
 	case counts[receiving] > 0:
 		return false, "alive by its replicas, not reachable from here: " + text
+	case o.stuck() && o.active.wasPolledBefore(o.a.mended):
+		return false, "a replica was re-attached since its last poll: " + text
 	case o.stuck() && counts[quiet]+counts[broken] > 0:
 		return true, "it says itself that commits do not end, and nothing comes from it: " + text
 	case counts[broken] == 0:
@@ -200,6 +208,22 @@ func gateWitnessed(o *outage) (bool, string) {
 	default:
 		return true, text
 	}
+}
+
+// contradicted reports whether a replica shows that the ACTIVE node lives, or cannot exclude it.
+func (o *outage) contradicted() bool {
+	return o.active != nil && slices.ContainsFunc(o.a.nodes, func(n *node) bool {
+		if n == o.active {
+			return false
+		}
+		t, _ := o.witness(n)
+		return t == receiving || t == quiet
+	})
+}
+
+// wasPolledBefore reports whether the node's last poll is older than that.
+func (n *node) wasPolledBefore(then time.Time) bool {
+	return n.observation == nil || n.observation.At.Before(then)
 }
 
 // wouldBeWitnessed: somebody must be there to say that the link broke.

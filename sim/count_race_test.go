@@ -2,4 +2,7 @@
 
 package sim
 
-const defaultHistories = 3_000
+const (
+	defaultHistories = 3_000
+	defaultDrills    = 20
+)

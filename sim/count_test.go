@@ -2,4 +2,7 @@
 
 package sim
 
-const defaultHistories = 100_000
+const (
+	defaultHistories = 100_000
+	defaultDrills    = 1_000
+)
