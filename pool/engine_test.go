@@ -825,10 +825,10 @@ func TestAReplicaThatCouldNotBeRepointedToADeadNodeIsWhatIsLeft(t *testing.T) {
 func TestAFailoverByHandIsRefusedWhileAReplicaSpeaksAgainstIt(t *testing.T) {
 	r := settled(t, func(p *Policy) { p.Failover.Manual = true })
 	r.server("a").trouble = mpp.KindNoAnswer
-	r.rounds(2)
-	for _, name := range []string{"b", "c"} {
-		r.server(name).received += 5
+	for range 8 {
+		r.server("b").received++
+		r.server("c").received++
+		r.rounds(1)
 	}
-	r.rounds(2)
 	r.refused(mpp.Command{Verb: mpp.VerbFailover}, "gate witnessed is closed: alive by its replicas")
 }
