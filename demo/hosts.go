@@ -170,11 +170,11 @@ the ACTIVE server is lost, MPP promotes another one and moves the address. It is
 				{d.command("kill 1"), "kill -9 of the ACTIVE server"},
 				{"mpp failovers show 1", "the report: evidence, each step with its time, what was lost"},
 				{d.command("start 1"), "the server is back: it is fenced, compared, and made a replica"},
-				{"mpp switchover " + PoolName, "and takes the writes again, in order; --dry-run shows the plan"},
+				{"mpp switchover " + PoolName + " --to db1", "and takes the writes again, in order; --dry-run shows the plan"},
 			},
 			{
 				{"mpp explain " + PoolName, "why each node is what it is, and what would happen next"},
-				{d.command("freeze 1"), "a server that hangs: connects and never answers; thaw 1 ends it"},
+				{d.command("freeze 1"), "a server that hangs: connects and never answers; thaw 1 ends it, and MPP looks what it wrote"},
 				{onLab("cut", "db1"), "a whole host gone without a word; heal db1 ends it"},
 				{"mpp doctor " + PoolName, "tries all that a failover will need, and harms nothing"},
 			},

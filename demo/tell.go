@@ -77,13 +77,9 @@ func (t *teller) sayAt(at time.Time, who, text string) {
 	fmt.Fprintf(t.out, "%s  %-6s  %s\n", at.Local().Format("15:04:05.000"), who, text)
 }
 
-// ruleSettings marks the events about settings that lose data, as the demo's servers have them
-// on purpose: they are set up for speed.
-const ruleSettings = "settings"
-
 // event tells what MPP decided and did. How the nodes fare in between is for mpp events.
 func (t *teller) event(e mpp.Event) {
-	if (e.Kind == mpp.EventStatus && e.Severity != mpp.Fail) || e.Rule == ruleSettings {
+	if e.Kind == mpp.EventStatus && e.Severity != mpp.Fail {
 		return
 	}
 	rule := ""
