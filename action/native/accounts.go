@@ -10,10 +10,10 @@ import (
 	"mpp/replication"
 )
 
-// block locks the accounts of the pool's block on a server of MariaDB that is read-only, and ends
-// their sessions. The lock is this server's alone: it is not in the binary log.
+// block closes a read-only server of MariaDB to the accounts that the pool's block names, and ends
+// their sessions. That is this server's alone: it is not in the binary log.
 func (t *task) block(ctx context.Context) (note string, err error) {
-	if t.r.o.Block != BlockLock {
+	if !t.r.o.blocks() {
 		return "", nil
 	}
 	s, err := t.session(ctx)
@@ -21,7 +21,10 @@ func (t *task) block(ctx context.Context) (note string, err error) {
 		return "", err
 	}
 	if s.dialect.Flavour != replication.MariaDB {
-		return `; block = "lock" is not needed: super_read_only binds every account`, nil
+		return fmt.Sprintf("; block = %q is not needed: super_read_only binds every account", t.r.o.Block), nil
+	}
+	if t.r.o.Block == BlockRevoke {
+		return t.revoke(ctx, s)
 	}
 	if err := t.lock(ctx, true); err != nil {
 		return "", err
@@ -32,10 +35,14 @@ func (t *task) block(ctx context.Context) (note string, err error) {
 
 // unblock takes back what block did.
 func (t *task) unblock(ctx context.Context, s *session) error {
-	if t.r.o.Block != BlockLock || s.dialect.Flavour != replication.MariaDB {
+	switch {
+	case !t.r.o.blocks() || s.dialect.Flavour != replication.MariaDB:
 		return nil
+	case t.r.o.Block == BlockRevoke:
+		return t.giveBack(ctx)
+	default:
+		return t.lock(ctx, false)
 	}
-	return t.lock(ctx, false)
 }
 
 func names(list []replication.Account) string {

@@ -27,6 +27,9 @@ const (
 	// BlockReadOnly is read_only alone: accounts with READ_ONLY ADMIN, and SUPER before 10.11,
 	// pass it. The empty Block is the same.
 	BlockReadOnly Block = "read_only"
+	// BlockRevoke takes from the accounts of LockAccounts what lets them pass read_only, and ends
+	// their sessions; MPP's account needs these privileges WITH GRANT OPTION.
+	BlockRevoke Block = "revoke"
 	// BlockLock locks the accounts of LockAccounts as well, and ends their sessions.
 	BlockLock Block = "lock"
 )
@@ -67,9 +70,8 @@ type Options struct {
 	ConnectLimit time.Duration
 }
 
-// errRevoke says why there is no such way to block.
-var errRevoke = errors.New(`block = "revoke" is not offered: what was taken from an account on one node would have to be ` +
-	`given back from memory, and could bring back what a DBA has revoked meanwhile; use "lock"`)
+// blocks reports whether accounts are closed out of a read-only server of MariaDB.
+func (o *Options) blocks() bool { return o.Block == BlockLock || o.Block == BlockRevoke }
 
 // validate returns the accounts to lock, and every mistake.
 func (o *Options) validate() ([]replication.Account, error) {
@@ -96,11 +98,9 @@ func (o *Options) validate() ([]replication.Account, error) {
 		}
 	}
 	switch o.Block {
-	case "", BlockReadOnly, BlockLock:
-	case "revoke":
-		errs = append(errs, errRevoke)
+	case "", BlockReadOnly, BlockLock, BlockRevoke:
 	default:
-		errs = append(errs, fmt.Errorf("block %q is none of read_only, lock", o.Block))
+		errs = append(errs, fmt.Errorf("block %q is none of read_only, revoke, lock", o.Block))
 	}
 	var accounts []replication.Account
 	for _, text := range o.LockAccounts {
@@ -113,8 +113,8 @@ func (o *Options) validate() ([]replication.Account, error) {
 		}
 		accounts = append(accounts, a)
 	}
-	if o.Block == BlockLock && len(accounts) == 0 {
-		errs = append(errs, errors.New(`block = "lock" needs accounts to lock`))
+	if o.blocks() && len(accounts) == 0 {
+		errs = append(errs, fmt.Errorf("block = %q needs lock_accounts", o.Block))
 	}
 	return accounts, errors.Join(errs...)
 }

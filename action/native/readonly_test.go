@@ -253,7 +253,9 @@ func TestAServerWithAFullDiskHoldsNothingUp(t *testing.T) {
 			if err := p.Servers[0].FreeDisk(); err != nil {
 				t.Fatal(err)
 			}
-			<-done
+			if err := <-done; err == nil {
+				t.Error("the hanging commit went through")
+			}
 		})
 	}
 }
