@@ -338,9 +338,20 @@ func Opened(op *mpp.Operation) bool {
 	return op.New != "" && s.done(mpp.StepPromote, op.New) && !s.undoing()
 }
 
-// Preparing reports whether the operation is a switchover that has not touched the old node yet.
+// Preparing reports whether the operation is a switchover that has taken nothing from the clients
+// of the old node yet: when that one dies, a failover need not wait for the switchover's end.
 func Preparing(op *mpp.Operation) bool {
-	return op.Kind == mpp.OpSwitchover && (op.Phase == "" || op.Phase == phaseCheck || op.Phase == phasePrepare)
+	if op.Kind != mpp.OpSwitchover {
+		return false
+	}
+	switch op.Phase {
+	case "", phaseCheck, phasePrepare:
+		return true
+	case phaseQuiet, phaseAwait:
+		return (&scene{op: op}).last(mpp.StepStopConnections, op.Old) == nil
+	default:
+		return false
+	}
 }
 
 // Touched reports whether the old node may have been made read-only by this operation, or may still

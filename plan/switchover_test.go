@@ -357,7 +357,7 @@ func TestTheWriterIsToldToBeCutFromItsReadOnlyOnUntilItIsOpenedAgain(t *testing.
 	for tasks := Advance(g.now, op, f); len(tasks) > 0; tasks = Advance(g.now, op, f) {
 		want := op.Phase == phaseCut || op.Phase == phaseFinal || op.Phase == phaseCatchUp || op.Phase == phasePromote ||
 			op.Phase == phaseAddress || op.Phase == phaseRepoint
-		if preparing := op.Phase == phaseCheck || op.Phase == phasePrepare; Preparing(op) != preparing {
+		if preparing := slices.Contains([]string{phaseCheck, phasePrepare, phaseQuiet, phaseAwait}, op.Phase); Preparing(op) != preparing {
 			t.Errorf("in phase %s: Preparing says %t", op.Phase, Preparing(op))
 		}
 		if Cut(op) != want {
