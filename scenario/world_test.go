@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +49,9 @@ type world struct {
 	mpp     string
 	mppd    string
 	gateDir string
+	// units are the requests to systemctl that are being done, until stopUnits.
+	units     sync.WaitGroup
+	stopUnits context.CancelFunc
 }
 
 // newWorld brings a lab up.
@@ -62,6 +66,9 @@ func newWorld(ctx context.Context, base sandbox.Base, s setup, log *strings.Buil
 	o := lab.Options{
 		Base: base, Nodes: s.nodes, Pools: s.pools, Clients: 2, SemiSync: s.semiSync, Writable: s.writable, IPv6: s.ipv6,
 		Args: strings.Fields(s.args),
+	}
+	if !base.MariaDB {
+		o.Args = append(o.Args, "--plugin-load-add=mysql_clone.so")
 	}
 	l, err := lab.Up(ctx, o)
 	if err != nil {
@@ -82,6 +89,14 @@ func (w *world) begin(ctx context.Context) error {
 	if err := os.MkdirAll(w.gateDir, 0o700); err != nil {
 		return err
 	}
+	var serving context.Context
+	serving, w.stopUnits = context.WithCancel(context.WithoutCancel(ctx))
+	if err := w.serveUnits(serving); err != nil {
+		return err
+	}
+	if err := w.allowClone(ctx); err != nil {
+		return err
+	}
 	if err := w.configure(w.setup); err != nil {
 		return err
 	}
@@ -90,6 +105,20 @@ func (w *world) begin(ctx context.Context) error {
 		return err
 	}
 	return w.lab.StartMppd(ctx, w.mppd)
+}
+
+// allowClone gives the failover account what a copy by the clone plugin needs.
+func (w *world) allowClone(ctx context.Context) error {
+	if w.base.MariaDB {
+		return nil
+	}
+	for _, p := range w.lab.Pools {
+		grant := fmt.Sprintf("GRANT CLONE_ADMIN, BACKUP_ADMIN ON *.* TO '%s'@'%%'", p.Failover.User)
+		if err := runSQL(ctx, p.Hosts[0], grant); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // configure writes the configuration of a setup, which may differ from that of the lab.
@@ -178,6 +207,10 @@ func (w *world) restart(ctx context.Context) error {
 func (w *world) close() error {
 	if w.api != nil {
 		w.api.Close()
+	}
+	if w.stopUnits != nil {
+		w.stopUnits()
+		w.units.Wait()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
