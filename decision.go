@@ -197,9 +197,17 @@ type NodeMemory struct {
 	// Errant are transactions that only this node has, by the last comparison with the ACTIVE
 	// node: when that one is dead, nobody can tell any more.
 	Errant string `json:"errant,omitempty"`
-	// Closed says that MPP made the ACTIVE node read-only for a switchover, and could not open it
-	// again when that failed.
+	// Closed says that MPP made the ACTIVE node read-only for an operation that promoted nobody, and
+	// could not open it again, or not for certain.
 	Closed bool `json:"closed,omitempty"`
+	// UUID, ServerID and LogBase are what the server said of itself last (log_bin_basename), in a
+	// pool with an engine: a manager that starts while the ACTIVE node is dead cannot ask it.
+	UUID     string `json:"uuid,omitempty"`
+	ServerID uint32 `json:"server_id,omitempty"`
+	LogBase  string `json:"log_base,omitempty"`
+	// Acknowledgers are the replicas that the ACTIVE node waited for (semi-synchronous replication)
+	// at its last poll, with commas between them.
+	Acknowledgers string `json:"acknowledgers,omitempty"`
 }
 
 // PoolMemory is what is remembered of a pool over a restart.

@@ -65,6 +65,9 @@ type Node struct {
 	Forbidden string
 	// Errant are transactions that only this node has, "" for none known.
 	Errant string
+	// Acknowledgers are the replicas that it waited for, of a node that was not heard since mppd
+	// started, as they are remembered.
+	Acknowledgers []string
 	// Answers says that its server said something of itself at its last poll, however that ended.
 	Answers bool
 	// Reachable says that its last poll got an answer; LostAt is when its present row of polls

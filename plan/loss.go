@@ -47,7 +47,11 @@ func Follows(n, source *Node) bool {
 			return c.SourceID == o.Server.ID
 		}
 	}
-	return c.SourceHost+":"+strconv.Itoa(int(c.SourcePort)) == source.Address
+	host := c.SourceHost
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]" // IPv6
+	}
+	return host+":"+strconv.Itoa(int(c.SourcePort)) == source.Address
 }
 
 // logBefore reports whether a place in a binary log comes before another; "" comes before all.
@@ -91,8 +95,11 @@ const outsider = "a server outside the pool"
 // be left out, unless the old node counted it.
 func acknowledgers(f *Facts, old string) []string {
 	n := f.node(old)
-	if n == nil || n.Observation == nil || n.Observation.Server.SemiSync == nil {
+	switch {
+	case n == nil:
 		return nil
+	case n.Observation == nil || n.Observation.Server.SemiSync == nil:
+		return n.Acknowledgers
 	}
 	semi := n.Observation.Server.SemiSync
 	if !semi.Source || semi.TimedOut {
@@ -138,6 +145,9 @@ func Acknowledged(f *Facts, address string) bool {
 		return n.Address != address && n.acknowledges() && n.Observation != nil && (n.Reachable || n.Address == f.Active)
 	})
 }
+
+// Acknowledgers are the replicas that a node waited for by its last poll, nil when it waited for none.
+func Acknowledgers(f *Facts, node string) []string { return acknowledgers(f, node) }
 
 // Unasked are the replicas that acknowledge to old and cannot be asked what they have: what was
 // acknowledged may be with them alone.

@@ -198,3 +198,12 @@ func TestAPhaseOfAnotherVersionStopsTheOperation(t *testing.T) {
 		t.Errorf("%d tasks, %s: %s", len(tasks), op.Outcome, op.Why)
 	}
 }
+
+func TestAReplicaOfAnAddressOfIPv6IsKnownByIt(t *testing.T) {
+	f := threeNodes()
+	source := &Node{Address: "[fd00::1]:3306"}
+	f.Nodes[1].Observation.Channels[0].SourceHost, f.Nodes[1].Observation.Channels[0].SourcePort = "fd00::1", 3306
+	if !Follows(&f.Nodes[1], source) {
+		t.Error("it does not")
+	}
+}

@@ -71,6 +71,7 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 	if o.Server.Flavour != "" {
 		n.spokeBefore, n.spoke = n.spoke, o
 		a.warnOfRisks(n, o)
+		a.rememberServer(n, o)
 	}
 	if n.verdict.Failed != mpp.Reach {
 		n.wellAt = o.At
@@ -88,6 +89,42 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 			n.mem.Closed = n.mem.Closed && (a.head.Operation != nil || o.At.Before(n.closesUntil))
 		}
 	}
+}
+
+// rememberServer notes what a manager must know of a node that it has never heard itself.
+func (a *Arbiter) rememberServer(n *node, o *mpp.Observation) {
+	n.mem.UUID, n.mem.ServerID = o.Server.UUID, o.Server.ID
+	if o.Server.Settings != nil {
+		n.mem.LogBase = o.Server.Settings.LogBase
+	}
+	switch {
+	case n.mem.State != mpp.Active:
+		n.mem.Acknowledgers = ""
+	case a.heard(): // until then it is not known who acknowledges
+		n.mem.Acknowledgers = strings.Join(plan.Acknowledgers(a.facts(o.At), n.policy.Address), ",")
+	}
+}
+
+// words is what the server said last; of the ACTIVE node that was not heard since mppd started, who
+// it is by what is remembered.
+func (n *node) words() *mpp.Observation {
+	if n.spoke != nil || n.mem.State != mpp.Active || (n.mem.UUID == "" && n.mem.ServerID == 0) {
+		return n.spoke
+	}
+	o := &mpp.Observation{Node: n.policy.Address, Server: mpp.Server{UUID: n.mem.UUID, ID: n.mem.ServerID}}
+	if n.mem.LogBase != "" {
+		o.Server.Settings = &mpp.Settings{LogBin: true, LogBase: n.mem.LogBase}
+	}
+	return o
+}
+
+// remembered are the replicas that the ACTIVE node waited for, where it was not heard since mppd
+// started.
+func (n *node) remembered() []string {
+	if n.spoke != nil || n.mem.State != mpp.Active || n.mem.Acknowledgers == "" {
+		return nil
+	}
+	return strings.Split(n.mem.Acknowledgers, ",")
 }
 
 // warnOfRisks tells, once a run and when they change, which settings of a server lose data.
@@ -180,8 +217,9 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 			lost = n.mem.FirstMiss
 		}
 		f.Nodes = append(f.Nodes, plan.Node{
-			LostAt: lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
-			Barred: a.barred(now, n), Forbidden: a.forbidden(now, n), Errant: n.mem.Errant, Observation: n.spoke,
+			Acknowledgers: n.remembered(),
+			LostAt:        lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
+			Barred: a.barred(now, n), Forbidden: a.forbidden(now, n), Errant: n.mem.Errant, Observation: n.words(),
 			Answers:   n.observation != nil && n.observation.Answered && n.observation.Server.Flavour != "",
 			Reachable: n.observation != nil && n.observation.Verdict().Failed != mpp.Reach,
 		})

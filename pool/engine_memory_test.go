@@ -280,3 +280,24 @@ func TestARepairOfALongTimeAgoDoesNotCloseTheOnlyWriter(t *testing.T) {
 		t.Errorf("states %s", r.states())
 	}
 }
+
+func TestAManagerThatStartsWhileTheWriterIsDeadKnowsWhoTheWriterWas(t *testing.T) {
+	r := settled(t)
+	semiSynced(r)
+	r.server("a").trouble, r.server("b").trouble = mpp.KindRefused, mpp.KindRefused // and b may have acknowledged last
+	r.restart(r.policy)
+	r.rounds(20)
+	r.noFailover()
+	r.wantGate("complete", false, "b:1 acknowledges commits of a:1 and cannot be asked")
+
+	r = settled(t, func(p *Policy) { p.Failover.BinlogTail = true })
+	r.names = map[string]string{"a": "db1.internal"} // replicas know it by another name than the configuration
+	r.rounds(1)
+	r.server("a").trouble = mpp.KindRefused
+	r.restart(r.policy)
+	r.rounds(20)
+	r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
+	if !slices.Contains(r.log, "binlog-end a") {
+		t.Errorf("the end of the dead host's log was not looked for: %v", r.log)
+	}
+}

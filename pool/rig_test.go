@@ -48,7 +48,9 @@ type rig struct {
 	events  []mpp.Event
 	reports []*mpp.Operation
 	asked   []string // polls asked for
-	log     []string // steps started
+	// names are the hosts' names as replicas know them, where they differ.
+	names map[string]string
+	log   []string // steps started
 }
 
 func enginePolicy() Policy {
@@ -178,8 +180,12 @@ func (r *rig) observeLink(o *mpp.Observation, s *fakeServer) {
 	if s.io == "Connecting" && !s.waits && source != nil && source.trouble == "" {
 		s.io, s.ioErrno = "Yes", 0
 	}
+	host := short(s.source)
+	if name := r.names[host]; name != "" {
+		host = name
+	}
 	c := mpp.Channel{
-		SourceHost: short(s.source), SourcePort: 1, SourceUUID: uuidOf(short(s.source)), IO: s.io, SQL: s.sql, IOErrno: s.ioErrno, SQLErrno: s.sqlErrno,
+		SourceHost: host, SourcePort: 1, SourceUUID: uuidOf(short(s.source)), IO: s.io, SQL: s.sql, IOErrno: s.ioErrno, SQLErrno: s.sqlErrno,
 		ByGTID: true, Received: gtidOf(s.received, ""), SourceLog: "binlog.000004", SourcePos: uint64(10 * s.received), Lag: s.lag, LagKnown: s.io == "Yes",
 	}
 	o.Channels, o.Lag, o.LagKnown = []mpp.Channel{c}, s.lag, c.LagKnown

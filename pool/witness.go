@@ -88,7 +88,7 @@ func (o *outage) hears(n *node) (c *mpp.Channel, why string) {
 	if n.observation == nil || n.observation.Verdict().Failed == mpp.Reach || n.spoke == nil || n.spoke.At.Before(o.active.mem.FirstMiss) {
 		return nil, address + " was not heard since then"
 	}
-	source := plan.Node{Address: o.facts.Active, Observation: o.active.spoke}
+	source := plan.Node{Address: o.facts.Active, Observation: o.active.words()}
 	if len(n.spoke.Channels) == 0 || !plan.Follows(&plan.Node{Address: address, Observation: n.spoke}, &source) {
 		return nil, address + " does not replicate from it"
 	}
@@ -232,7 +232,7 @@ func (o *outage) wouldBeWitnessed() (bool, string) {
 	source := o.facts.Active
 	for i := range o.facts.Nodes {
 		n := &o.facts.Nodes[i]
-		if n.Address == source || !n.Reachable || !plan.Follows(n, &plan.Node{Address: source, Observation: o.active.spoke}) {
+		if n.Address == source || !n.Reachable || !plan.Follows(n, &plan.Node{Address: source, Observation: o.active.words()}) {
 			continue
 		}
 		if n.Observation.Channels[0].IO != "No" { // a receiver that is stopped sees nothing
