@@ -244,7 +244,7 @@ func (c *crew) binlogEnd(ctx context.Context, st mpp.Step) mpp.StepResult {
 	if h == nil {
 		return mpp.StepResult{Text: "no commands can be run on its host (ssh)"}
 	}
-	log, size, err := binlogEnd(ctx, h, st.Log)
+	log, size, err := native.BinlogEnd(ctx, h, st.Log)
 	r := outcome(fmt.Sprintf("its binary log ends at %s:%d", log, size), err)
 	if err == nil {
 		r.Position = &mpp.Position{OwnLog: log, OwnPos: size}
@@ -327,6 +327,6 @@ func (c *crew) statements(st *mpp.Step) []string {
 	case mpp.StepAddAddress:
 		return c.vip.Statements(st.Node, true)
 	default:
-		return []string{}
+		return c.native.Statements(*st)
 	}
 }

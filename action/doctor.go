@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mpp"
+	"mpp/action/native"
 	"mpp/action/remote"
 )
 
@@ -107,7 +108,7 @@ func (c *crew) examineLog(ctx context.Context, n Node, h remote.Host) mpp.Findin
 		f.Status, f.Text = mpp.Warn, "where it is is not known: the server was not logged in to"
 		return f
 	}
-	log, size, err := binlogEnd(ctx, h, base)
+	log, size, err := native.BinlogEnd(ctx, h, base)
 	if err != nil {
 		f.Status, f.Text = mpp.Warn, err.Error()
 		return f

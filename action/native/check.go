@@ -23,7 +23,11 @@ func (s *session) grants(ctx context.Context) (g replication.Grants, err error) 
 
 // needs lists the privileges that every operation takes on this server, as the pool is configured.
 func (t *task) needs(s *session) []replication.Need {
-	return s.dialect.Needs(replication.Functions{Monitor: true, Failover: true, LockAccounts: len(t.r.accounts) > 0})
+	list := s.dialect.Needs(replication.Functions{Monitor: true, Failover: true, LockAccounts: len(t.r.accounts) > 0 && t.r.o.Block != BlockRevoke})
+	if t.r.o.Block == BlockRevoke && s.dialect.Flavour == replication.MariaDB {
+		list = append(list, replication.Need{For: "revoking", AnyOf: []string{"SELECT"}, On: replication.Table{Schema: "mysql", Name: "user"}})
+	}
+	return list
 }
 
 // check is the step check: it logs in, and looks for what would be missing later.
