@@ -38,6 +38,10 @@ type Failover struct {
 	// well again.
 	Rejoin   RejoinRule
 	Failback FailbackRule
+	// StartCommand and StopCommand start and stop a node's server on its host, BinlogProgram
+	// reads binary logs there; empty means as the system has them.
+	StartCommand, StopCommand string
+	BinlogProgram             string
 	// Account is what operations log in with; its User is empty where the node's own account is
 	// used: Pool.FailoverAccount knows which. Replication is what replicas log in with.
 	Account     Account

@@ -70,6 +70,21 @@ func policyRows() []row[Failover] {
 			doc:  "`auto`: a PRIMARY that is well again gets the role back by a switchover.",
 			bind: func(f *Failover) value { return wordOf(&f.Failback, FailbackNone, FailbackAuto) },
 		},
+		{
+			path: "start_command", usually: "the first of the systemd units `mariadb`, `mysql` and `mysqld` that there is",
+			doc:  "Command of the shell that starts the server, on a node's host: `mpp rejoin --clone` replaces its data while it is down.",
+			bind: func(f *Failover) value { return text{p: &f.StartCommand} },
+		},
+		{
+			path: "stop_command", usually: "as for `start_command`",
+			doc:  "Command of the shell that stops it.",
+			bind: func(f *Failover) value { return text{p: &f.StopCommand} },
+		},
+		{
+			path: "binlog_program", usually: "`mariadb-binlog` or `mysqlbinlog` in the host's PATH",
+			doc:  "Program that reads binary logs, on the nodes' hosts.",
+			bind: func(f *Failover) value { return text{p: &f.BinlogProgram} },
+		},
 	}
 }
 

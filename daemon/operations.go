@@ -92,8 +92,9 @@ func crewOf(p *config.Pool) action.Pool {
 func serversOf(p *config.Pool) native.Options {
 	r := p.Failover.Replication
 	o := native.Options{
-		Replication: native.Account{User: r.User, Password: r.Password.Reveal()},
-		Block:       native.Block(p.Failover.Block),
+		Replication:  native.Account{User: r.User, Password: r.Password.Reveal()},
+		StartCommand: p.Failover.StartCommand, StopCommand: p.Failover.StopCommand, BinlogProgram: p.Failover.BinlogProgram,
+		Block: native.Block(p.Failover.Block),
 	}
 	own := map[string]bool{}
 	for i := range p.Nodes {
