@@ -63,6 +63,9 @@ func reopenScript() []phase {
 			if s.op.Options.DryRun || s.op.Wanted == "address" {
 				return nil
 			}
+			if s.op.Wanted == "link" { // a promotion that is done again ends what is left of it
+				return []mpp.Step{{Kind: mpp.StepPromote, Node: s.op.New}}
+			}
 			return []mpp.Step{{Kind: mpp.StepWritable, Node: s.op.New}}
 		}, func(s *scene) next {
 			if st := s.failed(); st != nil {

@@ -260,6 +260,8 @@ func (a *Arbiter) considerReopen(now time.Time, n *node) {
 	switch {
 	case !o.Server.ReadOnly && a.policy.Failover.Addresses && n.strays >= strayLooks:
 		op.Reason, op.Wanted = "its host does not have the virtual address", "address"
+	case !o.Server.ReadOnly && a.leftLink(now, n):
+		op.Reason, op.Wanted = "it still has the link of its time as a replica: a promotion could not end it, because its source hung", "link"
 	case !o.Server.ReadOnly || len(o.Channels) > 0 || a.anotherWrites(n) || a.anyoneAhead(now, n):
 		return
 	case n.mem.Closed:
@@ -270,6 +272,23 @@ func (a *Arbiter) considerReopen(now time.Time, n *node) {
 		return
 	}
 	a.begin(now, op)
+}
+
+// leftAfter is for how long a promotion may still be ending the new node's replication behind its
+// step.
+const leftAfter = 10 * time.Second
+
+// leftLink reports whether the ACTIVE node still is the replica of a node of its pool, without
+// receiving from it: with the server's next start it would.
+func (a *Arbiter) leftLink(now time.Time, n *node) bool {
+	c := n.observation.Channels
+	if len(c) == 0 || c[0].IO == "Yes" || now.Sub(n.mem.Since) < leftAfter {
+		return false
+	}
+	self := plan.Node{Address: n.policy.Address, Observation: n.observation}
+	return slices.ContainsFunc(a.nodes, func(other *node) bool {
+		return other != n && plan.Follows(&self, &plan.Node{Address: other.policy.Address, Observation: other.spoke})
+	})
 }
 
 // anotherWrites reports whether a node besides n was seen to accept writes: somebody may have moved
