@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sync"
 	"time"
 
 	"mpp"
@@ -55,6 +56,8 @@ type crew struct {
 	hosts  map[string]remote.Host // by node; nil for those that cannot be reached
 	native *native.Runner
 	vip    *vip.Mover
+	// busy counts the steps under way. It grows under Runner.mu only, while the crew is in force.
+	busy sync.WaitGroup
 }
 
 // Set puts pools in force. What stays as it is keeps its connections. When a pool cannot be
@@ -79,19 +82,20 @@ func (r *Runner) Set(pools []Pool) error {
 	before := r.pools
 	if err := errors.Join(failed...); err != nil {
 		before, next = next, before // the new ones are dismissed
-		dismiss(before, next)
+		r.dismiss(before, next)
 		return err
 	}
 	r.pools = next
-	dismiss(before, next)
+	r.dismiss(before, next)
 	return nil
 }
 
-// dismiss closes the crews of one set that are not in the other.
-func dismiss(these, butNot map[string]*crew) {
+// dismiss closes the crews of one set that are not in the other, each once its steps have ended: a
+// reload must not end a promotion. Nobody waits for it; the loop starts steps meanwhile.
+func (r *Runner) dismiss(these, butNot map[string]*crew) {
 	for name, c := range these {
 		if butNot[name] != c {
-			c.close()
+			r.all.Go(func() { c.busy.Wait(); c.close() })
 		}
 	}
 }

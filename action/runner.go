@@ -63,6 +63,9 @@ func (r *Runner) Run(t mpp.Task) {
 	if t.Kind == mpp.OpFailover {
 		r.overtake(t)
 	}
+	if c != nil {
+		c.busy.Add(1)
+	}
 	r.last++
 	number := r.last
 	r.running[number] = &errand{t, cancel}
@@ -75,6 +78,9 @@ func (r *Runner) Run(t mpp.Task) {
 			r.mu.Lock()
 			delete(r.running, number)
 			r.mu.Unlock()
+			if c != nil {
+				c.busy.Done()
+			}
 		}()
 		r.report(t, r.bounded(limited, c, t))
 	})

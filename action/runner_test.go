@@ -2,6 +2,7 @@ package action_test
 
 import (
 	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,5 +150,30 @@ func TestPoolThatStaysAsItIsKeepsItsConnections(t *testing.T) {
 	s.runner.Run(task(mpp.OpFailover, 1, limit))
 	if r := s.result(); !r.Done {
 		t.Errorf("the pool before is gone: %+v", r)
+	}
+}
+
+func TestReloadEndsNoStepThatRuns(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	p := poolOf("p")
+	p.Nodes[0].Address = listener.Addr().String()
+	s := newStage(t)
+	if err := s.runner.Set([]action.Pool{p}); err != nil {
+		t.Fatal(err)
+	}
+	const most = time.Second
+	s.runner.Run(mpp.Task{Pool: "p", Kind: mpp.OpFailover, Operation: 1, Step: mpp.Step{
+		N: 1, Kind: mpp.StepPosition, Node: p.Nodes[0].Address, Limit: most,
+	}})
+	p.Nodes = append(p.Nodes, action.Node{Address: "127.0.0.1:2", Account: native.Account{User: "mpp"}})
+	if err := s.runner.Set([]action.Pool{p}); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.result(); r.Took < most*8/10 {
+		t.Errorf("the reload ended it after %s: %s", r.Took, r.Text)
 	}
 }
