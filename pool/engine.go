@@ -39,10 +39,15 @@ type engineNode struct {
 	// often in a row it was where it does not belong, or was missing where it does.
 	address *mpp.AddressReport
 	strays  int
-	// repairAt is when the next repair may begin; keptOut says that only an operator begins one.
+	// repairedAt is when the last repair ended, and repairFailed how; repairAt is when the next one may
+	// begin; keptOut says that only an operator begins one.
+	repairedAt    time.Time
+	repairFailed  bool
 	repairAt      time.Time
 	repairsFailed int
 	keptOut       string
+	// linkTests counts the tests of links since it was last well.
+	linkTests int
 	// unpointed says why it could not be made a replica of the new ACTIVE node, "" for nothing.
 	unpointed string
 	// closesUntil is how long a statement by which MPP closed the node may still come into force.
@@ -74,7 +79,7 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 		a.rememberServer(n, o)
 	}
 	if n.verdict.Failed != mpp.Reach {
-		n.wellAt = o.At
+		n.wellAt, n.linkTests = o.At, 0
 	}
 	if len(o.Channels) > 0 {
 		n.link.see(o.At, &o.Channels[0])
@@ -178,7 +183,13 @@ func (a *Arbiter) expectsBrokenLinks() bool {
 	if !a.engine() {
 		return false
 	}
-	return a.head.Operation != nil || a.watchesClosely()
+	return a.roleMoves() || a.watchesClosely()
+}
+
+// roleMoves reports whether an operation that moves the role is under way: one that gives the ACTIVE
+// node back what belongs to it concerns nobody else.
+func (a *Arbiter) roleMoves() bool {
+	return a.head.Operation != nil && a.head.Operation.Kind != mpp.OpReopen
 }
 
 // watchesClosely reports whether the ACTIVE node of a pool with an engine fails to answer.
@@ -381,7 +392,10 @@ func (a *Arbiter) beginWith(now time.Time, f *plan.Facts, op mpp.Operation) *mpp
 		a.head.Repairs = append(slices.Clone(a.head.Repairs), started)
 	}
 	a.headChanged, a.headSync = true, true
-	a.tellOperation(now, started, severityOf(op.Kind), "begins: "+op.Reason)
+	a.countRepair(now, started)
+	if !a.repeats(started) {
+		a.tellOperation(now, started, severityOf(op.Kind), "begins: "+op.Reason)
+	}
 	a.run(plan.Advance(now, started, f))
 	return started
 }
@@ -492,6 +506,7 @@ func (a *Arbiter) moveRole(now time.Time, op *mpp.Operation) {
 
 // endRole takes in that the operation which moves the role has ended.
 func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
+	repeats := a.repeats(op)
 	a.head.Operation, a.settled = nil, now
 	a.headChanged, a.headSync = true, true
 	severity := mpp.Info
@@ -521,8 +536,10 @@ func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 		a.touch(n)
 	}
 	a.noteUnpointed(op)
-	a.tellOperation(now, op, severity, string(op.Outcome)+": "+op.Why)
-	a.out = append(a.out, mpp.Action{Kind: mpp.ActionReport, Operation: op.Clone()})
+	if !repeats {
+		a.tellOperation(now, op, severity, string(op.Outcome)+": "+op.Why)
+		a.out = append(a.out, mpp.Action{Kind: mpp.ActionReport, Operation: op.Clone()})
+	}
 	for _, n := range a.nodes {
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionPoll, Node: n.policy.Address})
 	}

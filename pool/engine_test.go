@@ -832,3 +832,72 @@ func TestAFailoverByHandIsRefusedWhileAReplicaSpeaksAgainstIt(t *testing.T) {
 	}
 	r.refused(mpp.Command{Verb: mpp.VerbFailover}, "gate witnessed is closed: alive by its replicas")
 }
+
+func TestWhatFailsAgainAndAgainPushesNoReportAway(t *testing.T) {
+	r := settled(t)
+	r.answer = func(task *mpp.Task) *mpp.StepResult {
+		if task.Step.Kind == mpp.StepAddAddress {
+			return &mpp.StepResult{Text: "sudo: a password is required"}
+		}
+		return nil
+	}
+	r.server("a").vip = false
+	tries := 0
+	for range 1000 { // 5 minutes
+		r.rounds(1)
+		r.look("a")
+		r.carryOut()
+	}
+	for _, line := range r.log {
+		if line == "add-address a" {
+			tries++
+		}
+	}
+	if len(r.reports) > 20 || len(r.events) > 60 || tries < 30 {
+		t.Errorf("%d tries, %d reports, %d events", tries, len(r.reports), len(r.events))
+	}
+}
+
+func TestAnAddressThatIsTakenAwayAgainAndAgainIsPutBackInPeace(t *testing.T) {
+	r := settled(t)
+	for range 500 {
+		r.server("a").vip = false // keepalived has it, too
+		r.rounds(1)
+		r.look("a")
+		r.carryOut()
+	}
+	if n := len(r.reports); n < 5 || n > 15 {
+		t.Errorf("%d reports", n)
+	}
+	r.rounds(2)
+	for range 1200 { // peace
+		r.rounds(1)
+	}
+	before := len(r.reports)
+	r.server("a").vip = false
+	r.look("a", "a")
+	r.carryOut()
+	if len(r.reports) != before+1 {
+		t.Error("what happens anew is not reported")
+	}
+}
+
+func TestAReplicaThatBreaksIsSeenWhileTheAddressCannotBePutBack(t *testing.T) {
+	r := settled(t)
+	r.server("a").vip = false
+	r.look("a", "a")
+	if op := r.a.head.Operation; op == nil || op.Kind != mpp.OpReopen {
+		t.Fatalf("no reopen: %v", r.log)
+	}
+	hung := r.tasks
+	r.tasks = nil
+	r.server("c").sql, r.server("c").sqlErrno = "No", 1062
+	r.server("b").readOnly = false
+	r.rounds(5)
+	r.want("a ACTIVE, b STANDBY, c FAIL (ONLINE)")
+	if !r.server("b").readOnly {
+		t.Errorf("b takes writes: %v", r.log)
+	}
+	r.tasks = hung
+	r.carryOut()
+}

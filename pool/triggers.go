@@ -184,10 +184,11 @@ func (a *Arbiter) endRepair(now time.Time, op *mpp.Operation) {
 	if op.Outcome == mpp.Stopped {
 		severity = mpp.Critical
 	}
-	if op.Kind != mpp.OpTestLinks || op.Outcome != mpp.Completed {
+	repeats := a.repeats(op)
+	if !repeats && (op.Kind != mpp.OpTestLinks || op.Outcome != mpp.Completed) {
 		a.tellOperation(now, op, severity, string(op.Outcome)+": "+op.Why)
 	}
-	if op.Kind == mpp.OpRejoin {
+	if op.Kind == mpp.OpRejoin && (!repeats || op.Outcome == mpp.Completed) {
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionReport, Operation: op.Clone()})
 	}
 	if n == nil || op.Kind == mpp.OpTestLinks {
@@ -219,7 +220,7 @@ func (a *Arbiter) considerRepairs(now time.Time) {
 	if active == nil || a.head.Maintenance.InForce(now) {
 		return
 	}
-	if a.head.Operation != nil {
+	if a.roleMoves() {
 		a.considerReturn(now, active)
 		return
 	}
@@ -227,8 +228,10 @@ func (a *Arbiter) considerRepairs(now time.Time) {
 		if n.mem.Maintenance.InForce(now) || now.Before(n.repairAt) || a.repairing(n.policy.Address, "") {
 			continue
 		}
-		if n == active {
+		if n == active && a.head.Operation == nil {
 			a.considerReopen(now, n)
+		}
+		if n == active {
 			continue
 		}
 		a.considerFence(now, active, n)
@@ -380,12 +383,54 @@ func (a *Arbiter) considerFailback(now time.Time) {
 	})
 }
 
+// repeats reports whether an operation that MPP began by itself is one more of a long row: such are
+// told and reported ever more seldom, or they would push what led to them out of both.
+func (a *Arbiter) repeats(op *mpp.Operation) bool {
+	n := a.repaired(op)
+	if n == nil || op.By != "" || (op.Outcome == mpp.Completed && n.repairFailed) {
+		return false
+	}
+	count := n.repairsFailed
+	if op.Kind == mpp.OpTestLinks {
+		count = n.linkTests
+	}
+	return count > 4 && count&(count-1) != 0
+}
+
+// repaired is the node that an operation repairs, nil for none.
+func (a *Arbiter) repaired(op *mpp.Operation) *node {
+	switch op.Kind {
+	case mpp.OpReopen:
+		return a.index[op.New]
+	case mpp.OpFence, mpp.OpRejoin, mpp.OpTestLinks:
+		return a.index[op.Old]
+	default:
+		return nil
+	}
+}
+
+// rowEnds is the time after which a repair is no longer one of the row before.
+const rowEnds = 5 * time.Minute
+
+// countRepair notes that a repair begins.
+func (a *Arbiter) countRepair(now time.Time, op *mpp.Operation) {
+	n := a.repaired(op)
+	switch {
+	case n == nil:
+	case op.Kind == mpp.OpTestLinks:
+		n.linkTests++
+	case now.Sub(n.repairedAt) > rowEnds:
+		n.repairsFailed, n.repairFailed = 0, false
+	}
+}
+
 // pauseRepairs puts the next repair of the node off, the longer the more often it failed.
 func (n *node) pauseRepairs(now time.Time, done bool, most time.Duration) {
 	n.repairsFailed++
-	if done {
-		n.repairsFailed = 0
+	if done && now.Sub(n.repairedAt) > repairPauseMost {
+		n.repairsFailed = 0 // what has to be done again soon was of no use
 	}
+	n.repairedAt, n.repairFailed = now, !done
 	pause := repairPause << min(n.repairsFailed, 10)
 	n.repairAt = now.Add(min(pause, most))
 }
