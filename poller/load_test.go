@@ -17,6 +17,7 @@ import (
 
 	"mpp"
 	"mpp/checks"
+	"mpp/link"
 	"mpp/poller"
 	"mpp/sandbox/fakenode"
 )
@@ -124,7 +125,7 @@ func startLoad(t testing.TB, members []fakenode.Member) *load {
 	for i, m := range members {
 		o := checks.Default()
 		o.Address, o.User, o.Password = m.Address, loadUser, loadPassword
-		o.TLS.Mode = checks.TLSDisabled
+		o.TLS.Mode = link.TLSDisabled
 		o.ConnectLimit, o.QueryLimit, o.ReplicationLimit, o.ClusterLimit = loadTimeout, loadTimeout, loadTimeout, loadTimeout
 		o.Watcher, o.Hangup = l.watcher, func() { l.poller.PollNow(m.Address) }
 		p, err := checks.New(o)
