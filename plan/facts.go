@@ -63,6 +63,8 @@ type Node struct {
 	// Forbidden says why the operator does not want it promoted (no_promote, maintenance), "" for
 	// nothing; Barred says so, too.
 	Forbidden string
+	// Held says that the node is in maintenance: what is stopped there stays stopped.
+	Held bool
 	// Errant are transactions that only this node has, "" for none known.
 	Errant string
 	// Acknowledgers are the replicas that it waited for, of a node that was not heard since mppd
@@ -128,6 +130,24 @@ func (n *Node) settings() *mpp.Settings {
 		return nil
 	}
 	return n.Observation.Server.Settings
+}
+
+// heard reports whether the server can be asked: it answered its last poll, or said something of itself
+// although that failed.
+func (n *Node) heard() bool { return n.Reachable || n.Answers }
+
+// delayed reports whether the node is kept behind on purpose: it cannot take over soon.
+func (n *Node) delayed() bool {
+	return n != nil && n.Observation != nil && len(n.Observation.Channels) > 0 && n.Observation.Channels[0].Delay > 0
+}
+
+// stopped reports whether somebody has stopped the node's receiver.
+func (n *Node) stopped() bool {
+	if n.Observation == nil || len(n.Observation.Channels) == 0 {
+		return false
+	}
+	c := n.Observation.Channels[0]
+	return c.IO == "No" && c.IOErrno == 0
 }
 
 // lag is how far the node was behind at its last poll, in time; unknown counts as none.

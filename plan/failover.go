@@ -41,7 +41,7 @@ func failoverScript() []phase {
 		{phaseDrain, drain, afterDrain},
 		{phaseComplete, complete, afterComplete},
 		{phaseTail, tail, afterTail},
-		{phaseReady, func(s *scene) []mpp.Step { return s.hook(mpp.HookBeforePromote) }, afterHooks(phasePromote, phaseGiveUp)},
+		{phaseReady, ready, afterReady},
 		{phasePromote, promote, afterPromote},
 		{phaseRefence, refence, func(*scene) next { return goOn(phaseChoose) }},
 		{phaseAddress, address, opened(phaseRepoint)},
@@ -75,6 +75,9 @@ func afterHooks(on, abort string) func(*scene) next {
 	}
 }
 
+// byHand is the Detail of a stop-receiver at a node where somebody had stopped it before: it stays so.
+const byHand = "stopped by hand"
+
 // fence makes sure that the old node takes no more writes, as far as it can be reached, and at
 // the same time lets the replicas stop to receive, so that their positions are final.
 func fence(s *scene) []mpp.Step {
@@ -100,8 +103,11 @@ func fence(s *scene) []mpp.Step {
 		}
 	}
 	for _, n := range s.others(s.op.Old) {
-		if n.Reachable {
+		if n.heard() {
 			stop := mpp.Step{Kind: mpp.StepStopReceiver, Node: n.Address, Optional: true, Limit: min(receiverLimit, p.StepTimeout)}
+			if n.stopped() {
+				stop.Detail = byHand
+			}
 			if Follows(n, s.f.node(s.op.Old)) {
 				stop.Peer = s.op.Old // its places in a binary log are the old node's
 			}
@@ -217,7 +223,7 @@ func (s *scene) donor() (address, set string) {
 	}
 	most := uint64(0)
 	for _, n := range s.others(s.op.Old, s.op.New) {
-		if !n.Reachable || n.Errant != "" || s.excluded()[n.Address] != "" {
+		if !n.heard() || n.Errant != "" || s.excluded()[n.Address] != "" {
 			continue
 		}
 		theirs, err := whole(n.flavour(), s.position(n.Address))
@@ -284,6 +290,42 @@ func afterTail(s *scene) next {
 	return goOn(phaseReady)
 }
 
+// ready runs the hooks before the promotion. Where the old node has come back meanwhile and takes
+// writes, it is fenced once more: what it takes from now on would be lost.
+func ready(s *scene) []mpp.Step {
+	steps := s.hook(mpp.HookBeforePromote)
+	if !s.back() {
+		return steps
+	}
+	kinds := []mpp.StepKind{mpp.StepReadOnly, mpp.StepEndSessions}
+	if s.f.Policy.Addresses {
+		kinds = append(kinds, mpp.StepRemoveAddress)
+	}
+	for _, k := range kinds {
+		steps = append(steps, mpp.Step{Kind: k, Node: s.op.Old, Limit: s.f.Policy.FenceTimeout, Optional: true})
+	}
+	return steps
+}
+
+// back reports whether the old node answers and is not known to be read-only: fencing it has failed,
+// or its server was started since.
+func (s *scene) back() bool {
+	n := s.f.node(s.op.Old)
+	if n == nil || !n.Answers || n.Observation == nil || n.Observation.Server.ReadOnly {
+		return false
+	}
+	fence := s.last(mpp.StepReadOnly, s.op.Old)
+	return fence == nil || fence.Status != mpp.StepDone || n.Observation.At.After(fence.Began.Add(fence.Took))
+}
+
+func afterReady(s *scene) next {
+	if s.failed() == nil && s.op.Old != "" && s.f.Policy.FenceRequired && s.fenced() == "" {
+		s.op.Why = fmt.Sprintf("%s has come back and could not be fenced, and fence = \"required\"", s.op.Old)
+		return goOn(phaseGiveUp)
+	}
+	return afterHooks(phasePromote, phaseGiveUp)(s)
+}
+
 // promote has no step when the operator has forbidden it in the meantime.
 func promote(s *scene) []mpp.Step {
 	if s.forbidden() != "" {
@@ -337,7 +379,7 @@ func address(s *scene) []mpp.Step {
 func repoint(s *scene) []mpp.Step {
 	steps := optional(s.hook(mpp.HookAfterPromote))
 	for _, n := range s.others(s.op.Old, s.op.New) {
-		if n.Reachable {
+		if n.heard() && !n.Held {
 			steps = append(steps, mpp.Step{Kind: mpp.StepRepoint, Node: n.Address, Peer: s.op.New, Optional: true, Limit: s.f.Policy.ApplyTimeout})
 		}
 	}
@@ -360,6 +402,8 @@ func (s *scene) tellLeft() {
 	for _, n := range s.others(s.op.Old, s.op.New) {
 		st := s.last(mpp.StepRepoint, n.Address)
 		switch {
+		case st == nil && n.Held:
+			s.note("%s is in maintenance and was left as it is: mpp rejoin %s makes it a replica of %s", n.Address, n.Address, s.op.New)
 		case st == nil:
 			s.note("%s was not reachable and still replicates from %s, if it runs: mpp rejoin %s", n.Address, s.op.Old, n.Address)
 		case st.Status == mpp.StepFailed:
@@ -382,7 +426,7 @@ func giveUp(s *scene) []mpp.Step {
 	s.op.Lost, s.op.LostCount, s.op.NothingLost = "", 0, "" // nothing is decided
 	var steps []mpp.Step
 	for i := range s.op.Steps {
-		if st := s.op.Steps[i]; st.Kind == mpp.StepStopReceiver {
+		if st := s.op.Steps[i]; st.Kind == mpp.StepStopReceiver && st.Detail != byHand {
 			steps = append(steps, mpp.Step{Kind: mpp.StepStartReplica, Node: st.Node, Undo: true, Optional: true})
 		}
 	}

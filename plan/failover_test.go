@@ -464,3 +464,51 @@ func TestWhatWasAcknowledgedByANodeWithItsOwnTransactionsIsNotGivenUp(t *testing
 		t.Errorf("a proof: %s", g.op.NothingLost)
 	}
 }
+
+func TestAnOldNodeThatComesBackBeforeThePromotionIsFencedOnceMore(t *testing.T) {
+	f := dead()
+	comesBack := func(g *stage) {
+		before := g.answer
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind == mpp.StepDrain {
+				n := &g.f.Nodes[0]
+				n.Answers = true
+				o := *n.Observation
+				o.At, n.Observation = g.now, &o
+			}
+			return before(st)
+		}
+	}
+	failover(t, f, failing("fence: read-only a", unreachable()), failing("fence: end-sessions a", unreachable()), comesBack).want("ready", `
+		ready: read-only a
+		ready: end-sessions a
+		ready: remove-address a
+		promote: promote b
+		address: add-address b
+		repoint: repoint c <- b
+	`).ends(mpp.Completed, "b:1")
+
+	f = dead()
+	f.Policy.FenceRequired, f.Policy.Addresses = true, false
+	failover(t, f, failing("ready: read-only a"), failing("nothing"), comesBack).hasNot("promote").ends(mpp.Stopped, "a:1 has come back and could not be fenced")
+}
+
+func TestWhatAnOperatorHasStoppedStaysStopped(t *testing.T) {
+	f := dead()
+	f.Nodes[2].Held, f.Nodes[2].Barred = true, "it is in maintenance"
+	f.Nodes[2].Observation.Channels[0].IO = "No"
+	failover(t, f).hasNot("repoint c").ends(mpp.Completed, "b:1").noted("c:1 is in maintenance and was left as it is")
+	failover(t, f, failing("drain b")).has("start-replica b").hasNot("start-replica c").ends(mpp.Stopped, "")
+}
+
+func TestAReplicaThatIsDelayedOnPurposeComesAfterItsEquals(t *testing.T) {
+	f := dead()
+	f.Nodes[1].Observation.Channels[0].Delay, f.Nodes[1].Prefer = time.Hour, 10
+	failover(t, f).ends(mpp.Completed, "c:1")
+}
+
+func TestAReplicaWhosePollFailsAndWhoseServerAnswersIsAskedForWhatItHas(t *testing.T) {
+	f := dead()
+	f.Nodes[2].Reachable, f.Nodes[2].Answers, f.Nodes[2].Barred = false, true, "its last poll failed" // a privilege was revoked
+	failover(t, f, position("c:1", mpp.Position{Executed: upTo(103)})).has("copy-from b <- c").ends(mpp.Completed, "b:1")
+}

@@ -154,7 +154,7 @@ func Acknowledgers(f *Facts, node string) []string { return acknowledgers(f, nod
 func Unasked(f *Facts, old string) []string {
 	var list []string
 	for _, address := range acknowledgers(f, old) {
-		if n := f.node(address); n == nil || !n.Reachable {
+		if n := f.node(address); n == nil || !n.heard() {
 			list = append(list, address)
 		}
 	}

@@ -24,7 +24,7 @@ type standing struct {
 // a node beyond its last poll; excluded names nodes that were tried, with the reason.
 //
 // The order is strict: the more complete copy first (by GTID; copies that diverged are never
-// ranked), then PRIMARY before SECONDARY, the higher prefer, the older version (a newer replica
+// ranked), then one that is not delayed on purpose, PRIMARY before SECONDARY, the higher prefer, the older version (a newer replica
 // can follow an older source, not the other way round), ROW before MIXED before STATEMENT, the
 // smaller lag, and the configured order.
 func Rank(f *Facts, old string, positions map[string]mpp.Position, excluded map[string]string) []mpp.Candidate {
@@ -57,7 +57,7 @@ func standings(f *Facts, old string, positions map[string]mpp.Position, excluded
 		var err error
 		if s.has, err = whole(n.flavour(), p); err != nil {
 			s.why = firstReason(s.why, "its position cannot be read: "+err.Error())
-		} else if n.Reachable && errantReason(n) == "" {
+		} else if n.heard() && errantReason(n) == "" {
 			union = union.Union(s.has)
 		}
 		all = append(all, s)
@@ -77,7 +77,7 @@ func withheld(f *Facts, old string, positions map[string]mpp.Position) (set gtid
 	_, all := rank(f, old, positions, nil)
 	for i := range f.Nodes {
 		n := &f.Nodes[i]
-		if n.Address == old || n.Errant == "" || !n.Reachable {
+		if n.Address == old || n.Errant == "" || !n.heard() {
 			continue
 		}
 		p, read := positions[n.Address]
@@ -162,6 +162,7 @@ func precedes(a, b *standing) int {
 		}
 	}
 	return cmp.Or(
+		cmp.Compare(btoi(a.node.delayed()), btoi(b.node.delayed())),
 		cmp.Compare(typeRank(a.node), typeRank(b.node)),
 		cmp.Compare(b.node.Prefer, a.node.Prefer),
 		compareVersions(a.node, b.node),

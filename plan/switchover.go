@@ -176,8 +176,11 @@ func afterSwitchover(s *scene) next {
 	for _, n := range s.others(s.op.New) {
 		if st := s.last(mpp.StepRepoint, n.Address); st == nil || st.Status != mpp.StepDone {
 			why := "it was not reachable"
-			if st != nil {
+			switch {
+			case st != nil:
 				why = st.Text
+			case n.Held:
+				why = "it is in maintenance and was left as it is"
 			}
 			s.note("%s is no replica of %s yet: %s; mpp rejoin %s", n.Address, s.op.New, why, n.Address)
 		}

@@ -230,7 +230,7 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 		f.Nodes = append(f.Nodes, plan.Node{
 			Acknowledgers: n.remembered(),
 			LostAt:        lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
-			Barred: a.barred(now, n), Forbidden: a.forbidden(now, n), Errant: n.mem.Errant, Observation: n.words(),
+			Barred: a.barred(now, n), Forbidden: a.forbidden(now, n), Held: n.mem.Maintenance.InForce(now), Errant: n.mem.Errant, Observation: n.words(),
 			Answers:   n.observation != nil && n.observation.Answered && n.observation.Server.Flavour != "",
 			Reachable: n.observation != nil && n.observation.Verdict().Failed != mpp.Reach,
 		})
