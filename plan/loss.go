@@ -244,7 +244,7 @@ func (s *scene) countLoss() string {
 		return err.Error()
 	}
 	log, promise := s.logProof(), s.promise()
-	if !b.alone.IsEmpty() && log != "" && s.done(mpp.StepReadOnly, s.op.Old) {
+	if !b.alone.IsEmpty() && log != "" && s.answered(mpp.StepReadOnly, s.op.Old) {
 		// Its server never went down, so its log has all that was committed: a full disk shows
 		// the numbers of commits that hang.
 		s.note("%s were begun on %s and are not in its binary log: nobody was told that they are committed", b.alone.String(), s.op.Old)
@@ -281,6 +281,13 @@ func (s *scene) doubt() {
 	}
 	s.op.NothingLost = ""
 	s.note("%s has answered during the failover, and could not be fenced: what it has written meanwhile is not on %s", s.op.Old, s.op.New)
+}
+
+// answered reports whether the latest step of a kind at a node got an answer from it, be it an
+// error.
+func (s *scene) answered(kind mpp.StepKind, node string) bool {
+	st := s.last(kind, node)
+	return st != nil && (st.Status == mpp.StepDone || (st.Status == mpp.StepFailed && !st.Unreachable))
 }
 
 // logProof says how the end of the old node's binary log shows that nothing is lost, "" when it
