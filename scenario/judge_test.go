@@ -35,11 +35,11 @@ func reachable(h *lab.Host) bool {
 	return err == nil && state != lab.LinkCut
 }
 
-// live are the pool's hosts that clients can reach and whose servers run.
+// live are the pool's hosts that clients can reach and whose servers run and can commit.
 func (r *run) live() []*lab.Host {
 	var list []*lab.Host
 	for _, h := range r.pool.Hosts {
-		if h.Server().Running() && !h.Server().Frozen() && reachable(h) {
+		if h.Server().Running() && !h.Server().Frozen() && !h.Server().DiskFull() && reachable(h) {
 			list = append(list, h)
 		}
 	}
