@@ -109,11 +109,24 @@ func (n *Node) position() mpp.Position {
 		return mpp.Position{}
 	}
 	p := mpp.Position{Executed: n.Observation.Server.GTID, BinlogState: n.Observation.Server.BinlogState}
-	if len(n.Observation.Channels) > 0 {
-		c := n.Observation.Channels[0]
+	if c := Channel(n.Observation); c != nil {
 		p.Received, p.SourceLog, p.SourcePos = c.Received, c.SourceLog, c.SourcePos
 	}
 	return p
+}
+
+// Channel is the channel by which a server belongs to its pool, where that cannot be told by its source:
+// the one without a name, else the first; nil for none. Steps choose in the same way.
+func Channel(o *mpp.Observation) *mpp.Channel {
+	if o == nil || len(o.Channels) == 0 {
+		return nil
+	}
+	for i := range o.Channels {
+		if o.Channels[i].Name == "" {
+			return &o.Channels[i]
+		}
+	}
+	return &o.Channels[0]
 }
 
 // flavour is the node's product, empty when it is not known.
@@ -138,16 +151,14 @@ func (n *Node) heard() bool { return n.Reachable || n.Answers }
 
 // delayed reports whether the node is kept behind on purpose: it cannot take over soon.
 func (n *Node) delayed() bool {
-	return n != nil && n.Observation != nil && len(n.Observation.Channels) > 0 && n.Observation.Channels[0].Delay > 0
+	c := Channel(n.Observation)
+	return c != nil && c.Delay > 0
 }
 
 // stopped reports whether somebody has stopped the node's receiver.
 func (n *Node) stopped() bool {
-	if n.Observation == nil || len(n.Observation.Channels) == 0 {
-		return false
-	}
-	c := n.Observation.Channels[0]
-	return c.IO == "No" && c.IOErrno == 0
+	c := Channel(n.Observation)
+	return c != nil && c.IO == "No" && c.IOErrno == 0
 }
 
 // lag is how far the node was behind at its last poll, in time; unknown counts as none.

@@ -34,11 +34,23 @@ func (s *scene) readUpTo() (log string, pos uint64) {
 }
 
 // Follows reports whether n replicates from source, by what the servers say of themselves.
-func Follows(n, source *Node) bool {
-	if n == nil || source == nil || n.Observation == nil || len(n.Observation.Channels) == 0 {
-		return false
+func Follows(n, source *Node) bool { return Link(n, source) != nil }
+
+// Link is the channel by which n replicates from source, nil for none. A node may have others, that
+// have nothing to do with the pool.
+func Link(n, source *Node) *mpp.Channel {
+	if n == nil || source == nil || n.Observation == nil {
+		return nil
 	}
-	c := n.Observation.Channels[0]
+	for i := range n.Observation.Channels {
+		if c := &n.Observation.Channels[i]; leadsTo(c, source) {
+			return c
+		}
+	}
+	return nil
+}
+
+func leadsTo(c *mpp.Channel, source *Node) bool {
 	if o := source.Observation; o != nil {
 		if c.SourceUUID != "" && o.Server.UUID != "" {
 			return c.SourceUUID == o.Server.UUID

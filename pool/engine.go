@@ -81,8 +81,8 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 	if n.verdict.Failed != mpp.Reach {
 		n.wellAt, n.linkTests = o.At, 0
 	}
-	if len(o.Channels) > 0 {
-		n.link.see(o.At, &o.Channels[0])
+	if c := a.channel(o); c != nil {
+		n.link.see(o.At, c)
 	}
 	if !a.expectsBrokenLinks() {
 		n.unfit = o.Unfit()
@@ -94,42 +94,6 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 			n.mem.Closed = n.mem.Closed && (a.head.Operation != nil || o.At.Before(n.closesUntil))
 		}
 	}
-}
-
-// rememberServer notes what a manager must know of a node that it has never heard itself.
-func (a *Arbiter) rememberServer(n *node, o *mpp.Observation) {
-	n.mem.UUID, n.mem.ServerID = o.Server.UUID, o.Server.ID
-	if o.Server.Settings != nil {
-		n.mem.LogBase = o.Server.Settings.LogBase
-	}
-	switch {
-	case n.mem.State != mpp.Active:
-		n.mem.Acknowledgers = ""
-	case a.heard(): // until then it is not known who acknowledges
-		n.mem.Acknowledgers = strings.Join(plan.Acknowledgers(a.facts(o.At), n.policy.Address), ",")
-	}
-}
-
-// words is what the server said last; of the ACTIVE node that was not heard since mppd started, who
-// it is by what is remembered.
-func (n *node) words() *mpp.Observation {
-	if n.spoke != nil || n.mem.State != mpp.Active || (n.mem.UUID == "" && n.mem.ServerID == 0) {
-		return n.spoke
-	}
-	o := &mpp.Observation{Node: n.policy.Address, Server: mpp.Server{UUID: n.mem.UUID, ID: n.mem.ServerID}}
-	if n.mem.LogBase != "" {
-		o.Server.Settings = &mpp.Settings{LogBin: true, LogBase: n.mem.LogBase}
-	}
-	return o
-}
-
-// remembered are the replicas that the ACTIVE node waited for, where it was not heard since mppd
-// started.
-func (n *node) remembered() []string {
-	if n.spoke != nil || n.mem.State != mpp.Active || n.mem.Acknowledgers == "" {
-		return nil
-	}
-	return strings.Split(n.mem.Acknowledgers, ",")
 }
 
 // warnOfRisks tells, once a run and when they change, which settings of a server lose data.
@@ -267,7 +231,7 @@ func (a *Arbiter) barred(now time.Time, n *node) string {
 	case n.mem.Failing == mpp.Replica && !a.expectsBrokenLinks():
 		return "its copy is not to be trusted: " + n.mem.Message
 	case applierStopped(n.spoke):
-		return "its applier does not run: " + n.spoke.Channels[0].SQLError
+		return "its applier does not run: " + plan.Channel(n.spoke).SQLError
 	case n.unfit != "":
 		return n.unfit
 	default:
@@ -275,9 +239,22 @@ func (a *Arbiter) barred(now time.Time, n *node) string {
 	}
 }
 
+// channel is the channel of a replica that leads to the ACTIVE node, else the one that is the pool's by
+// its name; nil for none.
+func (a *Arbiter) channel(o *mpp.Observation) *mpp.Channel {
+	if active := a.activeNode(); active != nil {
+		source := plan.Node{Address: active.policy.Address, Observation: active.words()}
+		if c := plan.Link(&plan.Node{Address: o.Node, Observation: o}, &source); c != nil {
+			return c
+		}
+	}
+	return plan.Channel(o)
+}
+
 // applierStopped reports whether a replica's SQL thread has stopped with an error.
 func applierStopped(o *mpp.Observation) bool {
-	return len(o.Channels) > 0 && o.Channels[0].SQL == "No" && o.Channels[0].SQLErrno != 0
+	c := plan.Channel(o)
+	return c != nil && c.SQL == "No" && c.SQLErrno != 0
 }
 
 // goodEnginePoll is what a good poll does to a node's state with an engine: UNKNOWN becomes
@@ -309,71 +286,6 @@ func (a *Arbiter) drive(now time.Time) {
 // node would be mistaken for what there is.
 func (a *Arbiter) heard() bool {
 	return !slices.ContainsFunc(a.nodes, func(n *node) bool { return n.observation == nil })
-}
-
-// resume takes up, once, what the run before was doing. That may have been long ago: before a
-// server is closed for it, all are asked how things are now.
-func (a *Arbiter) resume(now time.Time) {
-	if a.resumed {
-		return
-	}
-	op := a.head.Operation
-	closes := op != nil && op.Kind == mpp.OpFailover && !plan.Promoting(op)
-	if (closes || len(a.head.Repairs) > 0) && !a.heard() {
-		return
-	}
-	a.resumed = true
-	f := a.facts(now)
-	if op != nil {
-		op.Pool = a.policy.Name
-		a.resumeRole(now, op, f)
-	}
-	var left []*mpp.Operation
-	for _, op := range a.head.Repairs {
-		op.Pool = a.policy.Name
-		if why := a.outdated(op); why != "" {
-			plan.Abandon(now, op, why)
-			a.endRepair(now, op)
-			continue
-		}
-		left = append(left, op)
-		a.tellOperation(now, op, mpp.Warn, "goes on where the manager before left it")
-		a.run(plan.Resume(now, op, f))
-	}
-	a.head.Repairs = left
-}
-
-// resumeRole takes up the operation that moves the role, or takes a failover back that has promoted
-// nobody and whose old node answers again: what that one has taken since would be lost.
-func (a *Arbiter) resumeRole(now time.Time, op *mpp.Operation, f *plan.Facts) {
-	old := a.index[op.Old]
-	if op.Kind == mpp.OpFailover && !plan.Promoting(op) && old != nil && old.mem.Failing != mpp.Reach {
-		why := fmt.Sprintf("%s answers again, and mppd was restarted before anybody was promoted", op.Old)
-		a.headChanged = true
-		a.tellOperation(now, op, mpp.Warn, "is taken back: "+why)
-		a.run(plan.TakeBack(now, op, f, why))
-		return
-	}
-	a.tellOperation(now, op, mpp.Warn, "goes on where the manager before left it")
-	a.run(plan.Resume(now, op, f))
-}
-
-// outdated says why a repair that the run before had begun is not gone on with, "" when it is. One
-// that MPP began by itself closes a node beside the ACTIVE one; that may be the writer by now.
-func (a *Arbiter) outdated(op *mpp.Operation) string {
-	active := a.activeNode()
-	switch {
-	case op.Kind == mpp.OpTestLinks:
-		return "mppd was restarted"
-	case op.By != "":
-		return ""
-	case active == nil || active.policy.Address == op.Old || !takesWrites(active):
-		return "mppd was restarted, and no other node takes the writes now"
-	case op.New != "" && op.New != active.policy.Address:
-		return "mppd was restarted, and " + op.New + " is not the ACTIVE node any more"
-	default:
-		return ""
-	}
 }
 
 // begin starts an operation.
@@ -542,73 +454,6 @@ func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 	}
 	for _, n := range a.nodes {
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionPoll, Node: n.policy.Address})
-	}
-}
-
-// endStranded ends operations that a change of the configuration has left without their nodes, or
-// without an engine.
-func (a *Arbiter) endStranded(now time.Time) {
-	if op := a.head.Operation; op != nil {
-		if why := a.stranded(op); why != "" {
-			plan.Stop(now, op, why)
-			a.endRole(now, op)
-		}
-	}
-	left := a.head.Repairs[:0:0]
-	for _, op := range a.head.Repairs {
-		if why := a.stranded(op); why != "" {
-			plan.Stop(now, op, why)
-			a.endRepair(now, op)
-			continue
-		}
-		left = append(left, op)
-	}
-	if len(left) != len(a.head.Repairs) {
-		a.head.Repairs = left
-	}
-}
-
-// stranded says why an operation cannot go on under the present configuration, "" when it can. One
-// that has opened its new node has no need of the old one any more.
-func (a *Arbiter) stranded(op *mpp.Operation) string {
-	gone := func(address string) bool { return address != "" && a.index[address] == nil }
-	switch {
-	case !a.engine():
-		return "the pool has no engine any more that promotes"
-	case op.Kind == mpp.OpFailover && !plan.Promoting(op):
-		return "" // the dead node is not needed, and another candidate is taken
-	case gone(op.New):
-		return op.New + " was removed from the configuration"
-	case gone(op.Old) && !plan.Opened(op):
-		return op.Old + " was removed from the configuration"
-	default:
-		return ""
-	}
-}
-
-// noteUnpointed notes the nodes that could not be made replicas of the new ACTIVE node.
-func (a *Arbiter) noteUnpointed(op *mpp.Operation) {
-	for i := range op.Steps {
-		st := &op.Steps[i]
-		if n := a.index[st.Node]; n != nil && st.Kind == mpp.StepRepoint && !st.Undo && st.Status == mpp.StepFailed {
-			n.unpointed = "it could not be made a replica of " + op.New + ": " + st.Text
-		}
-	}
-}
-
-// failUnpointed fails the nodes that could not be made replicas of the new ACTIVE node, once that one
-// has answered since: where it has died, too, the failure says nothing of them, and they are what is left.
-func (a *Arbiter) failUnpointed(now time.Time) {
-	active := a.activeNode()
-	if active == nil || a.head.Operation != nil || active.observation == nil || active.mem.Failing == mpp.Reach || !active.observation.At.After(a.settled) {
-		return
-	}
-	for _, n := range a.nodes {
-		why := n.unpointed
-		n.unpointed = ""
-		if why != "" && n.mem.State == mpp.Standby {
-			a.enter(now, n, state.Change{Event: state.Fail, Reason: mpp.Online, Rule: ruleRepoint, Evidence: why})
-		}
 	}
 }
 

@@ -901,3 +901,17 @@ func TestAReplicaThatBreaksIsSeenWhileTheAddressCannotBePutBack(t *testing.T) {
 	r.tasks = hung
 	r.carryOut()
 }
+
+func TestAReplicaThatFollowsAnotherServerTooIsNoStranger(t *testing.T) {
+	r := settled(t)
+	r.server("b").other, r.server("c").other = "elsewhere", "elsewhere"
+	r.rounds(8)
+	if len(r.log) > 0 {
+		t.Fatalf("repairs: %v", r.log)
+	}
+	r.server("a").trouble = mpp.KindRefused
+	r.rounds(5)
+	if r.started(mpp.OpFailover) != 1 {
+		t.Errorf("no failover; gates %+v", r.a.outage(r.now, false).gates())
+	}
+}

@@ -23,7 +23,9 @@ type fakeServer struct {
 	extra              string
 	readOnly           bool
 	// source is the node that it replicates from; io, sql and the numbers are its threads'.
-	source, io, sql   string
+	source, io, sql string
+	// other is a server outside the pool that it replicates from, too, by a channel of its own.
+	other             string
 	ioErrno, sqlErrno uint32
 	// waits says that its receiver waits for long before it tries to connect again.
 	waits   bool
@@ -189,6 +191,9 @@ func (r *rig) observeLink(o *mpp.Observation, s *fakeServer) {
 		ByGTID: true, Received: gtidOf(s.received, ""), SourceLog: "binlog.000004", SourcePos: uint64(10 * s.received), Lag: s.lag, LagKnown: s.io == "Yes",
 	}
 	o.Channels, o.Lag, o.LagKnown = []mpp.Channel{c}, s.lag, c.LagKnown
+	if s.other != "" {
+		o.Channels = append([]mpp.Channel{{Name: "archive", SourceHost: s.other, SourcePort: 3306, SourceUUID: uuidOf("f"), IO: "Yes", SQL: "Yes"}}, c)
+	}
 	check := mpp.CheckResult{Name: "replication", Class: mpp.Replica}
 	switch {
 	case s.sql != "Yes" || s.io == "No":

@@ -89,10 +89,10 @@ func (o *outage) hears(n *node) (c *mpp.Channel, why string) {
 		return nil, address + " was not heard since then"
 	}
 	source := plan.Node{Address: o.facts.Active, Observation: o.active.words()}
-	if len(n.spoke.Channels) == 0 || !plan.Follows(&plan.Node{Address: address, Observation: n.spoke}, &source) {
+	if c = plan.Link(&plan.Node{Address: address, Observation: n.spoke}, &source); c == nil {
 		return nil, address + " does not replicate from it"
 	}
-	return &n.spoke.Channels[0], ""
+	return c, ""
 }
 
 // witness asks one node.
@@ -232,10 +232,10 @@ func (o *outage) wouldBeWitnessed() (bool, string) {
 	source := o.facts.Active
 	for i := range o.facts.Nodes {
 		n := &o.facts.Nodes[i]
-		if n.Address == source || !n.Reachable || !plan.Follows(n, &plan.Node{Address: source, Observation: o.active.words()}) {
+		if n.Address == source || !n.Reachable {
 			continue
 		}
-		if n.Observation.Channels[0].IO != "No" { // a receiver that is stopped sees nothing
+		if c := plan.Link(n, &plan.Node{Address: source, Observation: o.active.words()}); c != nil && c.IO != "No" { // a receiver that is stopped sees nothing
 			who = append(who, n.Address)
 		}
 	}

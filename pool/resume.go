@@ -1,0 +1,111 @@
+package pool
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"mpp"
+	"mpp/plan"
+)
+
+// resume takes up, once, what the run before was doing. That may have been long ago: before a
+// server is closed for it, all are asked how things are now.
+func (a *Arbiter) resume(now time.Time) {
+	if a.resumed {
+		return
+	}
+	op := a.head.Operation
+	closes := op != nil && op.Kind == mpp.OpFailover && !plan.Promoting(op)
+	if (closes || len(a.head.Repairs) > 0) && !a.heard() {
+		return
+	}
+	a.resumed = true
+	f := a.facts(now)
+	if op != nil {
+		op.Pool = a.policy.Name
+		a.resumeRole(now, op, f)
+	}
+	var left []*mpp.Operation
+	for _, op := range a.head.Repairs {
+		op.Pool = a.policy.Name
+		if why := a.outdated(op); why != "" {
+			plan.Abandon(now, op, why)
+			a.endRepair(now, op)
+			continue
+		}
+		left = append(left, op)
+		a.tellOperation(now, op, mpp.Warn, "goes on where the manager before left it")
+		a.run(plan.Resume(now, op, f))
+	}
+	a.head.Repairs = left
+}
+
+// resumeRole takes up the operation that moves the role, or takes a failover back that has promoted
+// nobody and whose old node answers again: what that one has taken since would be lost.
+func (a *Arbiter) resumeRole(now time.Time, op *mpp.Operation, f *plan.Facts) {
+	old := a.index[op.Old]
+	if op.Kind == mpp.OpFailover && !plan.Promoting(op) && old != nil && old.mem.Failing != mpp.Reach {
+		why := fmt.Sprintf("%s answers again, and mppd was restarted before anybody was promoted", op.Old)
+		a.headChanged = true
+		a.tellOperation(now, op, mpp.Warn, "is taken back: "+why)
+		a.run(plan.TakeBack(now, op, f, why))
+		return
+	}
+	a.tellOperation(now, op, mpp.Warn, "goes on where the manager before left it")
+	a.run(plan.Resume(now, op, f))
+}
+
+// outdated says why a repair that the run before had begun is not gone on with, "" when it is. One
+// that MPP began by itself closes a node beside the ACTIVE one; that may be the writer by now.
+func (a *Arbiter) outdated(op *mpp.Operation) string {
+	active := a.activeNode()
+	switch {
+	case op.Kind == mpp.OpTestLinks:
+		return "mppd was restarted"
+	case op.By != "":
+		return ""
+	case active == nil || active.policy.Address == op.Old || !takesWrites(active):
+		return "mppd was restarted, and no other node takes the writes now"
+	case op.New != "" && op.New != active.policy.Address:
+		return "mppd was restarted, and " + op.New + " is not the ACTIVE node any more"
+	default:
+		return ""
+	}
+}
+
+// rememberServer notes what a manager must know of a node that it has never heard itself.
+func (a *Arbiter) rememberServer(n *node, o *mpp.Observation) {
+	n.mem.UUID, n.mem.ServerID = o.Server.UUID, o.Server.ID
+	if o.Server.Settings != nil {
+		n.mem.LogBase = o.Server.Settings.LogBase
+	}
+	switch {
+	case n.mem.State != mpp.Active:
+		n.mem.Acknowledgers = ""
+	case a.heard(): // until then it is not known who acknowledges
+		n.mem.Acknowledgers = strings.Join(plan.Acknowledgers(a.facts(o.At), n.policy.Address), ",")
+	}
+}
+
+// words is what the server said last; of the ACTIVE node that was not heard since mppd started, who
+// it is by what is remembered.
+func (n *node) words() *mpp.Observation {
+	if n.spoke != nil || n.mem.State != mpp.Active || (n.mem.UUID == "" && n.mem.ServerID == 0) {
+		return n.spoke
+	}
+	o := &mpp.Observation{Node: n.policy.Address, Server: mpp.Server{UUID: n.mem.UUID, ID: n.mem.ServerID}}
+	if n.mem.LogBase != "" {
+		o.Server.Settings = &mpp.Settings{LogBin: true, LogBase: n.mem.LogBase}
+	}
+	return o
+}
+
+// remembered are the replicas that the ACTIVE node waited for, where it was not heard since mppd
+// started.
+func (n *node) remembered() []string {
+	if n.spoke != nil || n.mem.State != mpp.Active || n.mem.Acknowledgers == "" {
+		return nil
+	}
+	return strings.Split(n.mem.Acknowledgers, ",")
+}
