@@ -200,6 +200,9 @@ type NodeMemory struct {
 	// Closed says that MPP made the ACTIVE node read-only for an operation that promoted nobody, and
 	// could not open it again, or not for certain.
 	Closed bool `json:"closed,omitempty"`
+	// Halted says that a failover which came to nothing has stopped the node's receiver, and could not
+	// start it again.
+	Halted bool `json:"halted,omitempty"`
 	// UUID, ServerID and LogBase are what the server said of itself last (log_bin_basename), in a
 	// pool with an engine: a manager that starts while the ACTIVE node is dead cannot ask it.
 	UUID     string `json:"uuid,omitempty"`

@@ -368,6 +368,28 @@ func Touched(op *mpp.Operation) bool {
 	}
 }
 
+// Halted are the nodes whose receivers a failover has stopped, or may have, and that were neither
+// started again nor made replicas of another.
+func Halted(op *mpp.Operation) []string {
+	if op.Kind != mpp.OpFailover || Opened(op) {
+		return nil
+	}
+	var list []string
+	for i := range op.Steps {
+		st := &op.Steps[i]
+		if st.Kind != mpp.StepStopReceiver || st.Detail == byHand {
+			continue
+		}
+		started := slices.ContainsFunc(op.Steps[i:], func(later mpp.Step) bool {
+			return later.Node == st.Node && later.Kind == mpp.StepStartReplica && later.Status == mpp.StepDone
+		})
+		if !started {
+			list = append(list, st.Node)
+		}
+	}
+	return list
+}
+
 // Cut reports whether the old node was made read-only by this operation, and was not opened
 // again: it is no writer then, whatever its state says.
 func Cut(op *mpp.Operation) bool {

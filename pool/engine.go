@@ -83,6 +83,7 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 	}
 	if c := a.channel(o); c != nil {
 		n.link.see(o.At, c)
+		n.mem.Halted = n.mem.Halted && c.IO == "No"
 	}
 	if !a.expectsBrokenLinks() {
 		n.unfit = o.Unfit()
@@ -446,6 +447,12 @@ func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 	if n := a.index[op.Old]; n != nil && n.mem.State == mpp.Active && plan.Touched(op) {
 		n.mem.Closed, n.closesUntil = true, now.Add(lateStatement)
 		a.touch(n)
+	}
+	for _, address := range plan.Halted(op) {
+		if n := a.index[address]; n != nil {
+			n.mem.Halted = true
+			a.touch(n)
+		}
 	}
 	a.noteUnpointed(op)
 	if !repeats {

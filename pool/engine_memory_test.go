@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -300,4 +301,17 @@ func TestAManagerThatStartsWhileTheWriterIsDeadKnowsWhoTheWriterWas(t *testing.T
 	if !slices.Contains(r.log, "binlog-end a") {
 		t.Errorf("the end of the dead host's log was not looked for: %v", r.log)
 	}
+}
+
+func TestAClockThatWasSetBackWhileMppdWasDownKeepsNobodyFromBeingFenced(t *testing.T) {
+	r := settled(t)
+	r.server("a").trouble = mpp.KindRefused
+	r.rounds(6)
+	r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
+	r.now = r.now.Add(-time.Hour)
+	r.restart(r.policy)
+	r.server("a").trouble, r.server("a").readOnly, r.server("a").started = "", false, r.now
+	r.rounds(6)
+	r.want("a STANDBY, b ACTIVE, c STANDBY")
+	r.wantGate("calm", true, "")
 }

@@ -15,6 +15,7 @@ func (a *Arbiter) resume(now time.Time) {
 	if a.resumed {
 		return
 	}
+	a.mendClock(now)
 	op := a.head.Operation
 	closes := op != nil && op.Kind == mpp.OpFailover && !plan.Promoting(op)
 	if (closes || len(a.head.Repairs) > 0) && !a.heard() {
@@ -39,6 +40,17 @@ func (a *Arbiter) resume(now time.Time) {
 		a.run(plan.Resume(now, op, f))
 	}
 	a.head.Repairs = left
+}
+
+// mendClock takes what is remembered of the future as of now: the clock was set back while mppd was
+// down, and no poll would count as newer for as long.
+func (a *Arbiter) mendClock(now time.Time) {
+	for _, n := range a.nodes {
+		if n.mem.Since.After(now) {
+			n.mem.Since = now
+			a.touch(n)
+		}
+	}
 }
 
 // resumeRole takes up the operation that moves the role, or takes a failover back that has promoted

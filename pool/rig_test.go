@@ -46,10 +46,12 @@ type rig struct {
 	// tasks are the steps that were asked for and not answered yet.
 	tasks []mpp.Task
 	// answer may say what comes of a step; nil, or a nil answer, carries it out.
-	answer  func(t *mpp.Task) *mpp.StepResult
-	events  []mpp.Event
-	reports []*mpp.Operation
-	asked   []string // polls asked for
+	answer func(t *mpp.Task) *mpp.StepResult
+	// sourceSide says which servers would wait for acknowledgements themselves.
+	sourceSide map[string]bool
+	events     []mpp.Event
+	reports    []*mpp.Operation
+	asked      []string // polls asked for
 	// names are the hosts' names as replicas know them, where they differ.
 	names map[string]string
 	log   []string // steps started
@@ -158,7 +160,7 @@ func (r *rig) observe(name string) mpp.Observation {
 	o.Server = mpp.Server{
 		Flavour: "mysql", Version: "9.7.4", ID: uint32(name[0]-'a') + 1, UUID: uuidOf(name), ReadOnly: s.readOnly,
 		GTID: gtidOf(s.executed, s.extra), StartedAt: s.started, SemiSync: s.semi,
-		Settings: &mpp.Settings{LogBin: true, LogReplicaUpdates: true, GTID: true, BinlogFormat: "ROW", LogBase: "/data/binlog", SemiSyncTimeout: 10 * time.Second},
+		Settings: &mpp.Settings{LogBin: true, LogReplicaUpdates: true, GTID: true, BinlogFormat: "ROW", LogBase: "/data/binlog", SemiSyncTimeout: 10 * time.Second, SemiSyncSource: r.sourceSide[name]},
 	}
 	r.observeLink(&o, s)
 	return o

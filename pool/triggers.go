@@ -203,7 +203,7 @@ func (a *Arbiter) endRepair(now time.Time, op *mpp.Operation) {
 	switch {
 	case op.Kind == mpp.OpRejoin && op.Outcome == mpp.Completed:
 		a.mended = now
-		n.keptOut, n.mem.Errant = "", ""
+		n.keptOut, n.mem.Errant, n.mem.Halted = "", "", false
 		if n.mem.State == mpp.Failed {
 			a.recover(now, n, ruleRejoin, op.Why)
 		}
@@ -356,6 +356,9 @@ func takesWrites(active *node) bool {
 func (a *Arbiter) mayRejoin(active, n *node) bool {
 	if n.spoke == nil || applierStopped(n.spoke) {
 		return false
+	}
+	if n.mem.Halted {
+		return true // its receiver was stopped by a failover that came to nothing, not by an operator
 	}
 	source := plan.Node{Address: active.policy.Address, Observation: active.spoke}
 	return !plan.Follows(&plan.Node{Address: n.policy.Address, Observation: n.spoke}, &source)

@@ -110,6 +110,36 @@ func deathsOfOthers() []Fault {
 			d.die(d.servers[0])
 			d.in(d.between(0, 2*time.Second), func() { d.die(d.oneOf(d.servers[1:])) })
 		}},
+		{Name: "the replica that has most is lost at the fence", arrange: func(d *drill) {
+			d.semi, d.semiTimeout = true, 0
+			for _, s := range d.servers {
+				s.acknowledges, s.known.SemiSyncSource, s.known.SemiSyncReplica, s.known.SemiSyncTimeout = true, true, true, 1000*time.Hour
+			}
+		}, cause: func(d *drill) {
+			best := d.oneOf(d.servers[1:])
+			for _, s := range d.servers[1:] { // only one receives what is acknowledged last
+				d.linkCut[0][s.index], d.linkCut[s.index][0] = s != best, s != best
+			}
+			d.in(200*time.Millisecond, func() {
+				d.die(d.servers[0])
+				d.linkCut = [4][4]bool{}
+			})
+			d.onTask = func(t *mpp.Task) {
+				if t.Step.Kind == mpp.StepStopReceiver && t.Step.Node == best.address && d.chance(0.8) {
+					d.die(best)
+				}
+			}
+		}},
+		{Name: "the writer dies again and again", cause: func(d *drill) {
+			for i := range 4 {
+				d.in(time.Duration(i)*7*time.Second, func() {
+					if s := d.active(); s != nil {
+						d.die(s)
+						d.in(d.between(4*time.Second, 5*time.Second), func() { d.revive(s) })
+					}
+				})
+			}
+		}, least: 30 * time.Second},
 		{Name: "the new writer dies, too", cause: func(d *drill) {
 			d.die(d.servers[0])
 			d.onceMoved(func() {
@@ -156,8 +186,8 @@ func brokenFailovers() []Fault {
 		{Name: "a result is lost", cause: func(d *drill) { d.meddleWith(loses); d.die(d.servers[0]) }},
 		{Name: "a step strikes too late", cause: func(d *drill) { d.meddleWith(strikesLate); d.die(d.servers[0]) }, least: 6 * time.Second},
 		{Name: "every step may fail", cause: func(d *drill) { d.meddleAtRandom(0.2); d.die(d.servers[0]) }, least: 6 * time.Second},
-		{Name: "the manager is killed", cause: func(d *drill) { d.die(d.servers[0]); d.killAtSteps(1) }, least: 5 * time.Second},
-		{Name: "the manager is killed again and again", cause: func(d *drill) { d.die(d.servers[0]); d.killAtSteps(4) }, least: 8 * time.Second},
+		{Name: "the manager is killed", cause: func(d *drill) { d.die(d.servers[0]); d.killAtSteps(1) }, least: 5 * time.Second, certain: true},
+		{Name: "the manager is killed again and again", cause: func(d *drill) { d.die(d.servers[0]); d.killAtSteps(4) }, least: 8 * time.Second, certain: true},
 		{Name: "the manager is killed before it begins", cause: func(d *drill) {
 			d.die(d.servers[0])
 			d.in(d.between(0, 2*time.Second), func() { d.killManager(d.between(10*time.Millisecond, 3*time.Second)) })
@@ -230,6 +260,9 @@ func noDeaths() []Fault {
 		{Name: "the same, a replica was opened by hand", unmoved: true, cause: func(d *drill) {
 			s := d.oneOf(d.servers[1:])
 			s.source, s.io, s.connected, s.readOnly = -1, false, false, false
+			if d.chance(0.5) {
+				d.quiet(9 * time.Second)
+			}
 			d.servers[0].cut, d.servers[0].sshCut = true, true
 			d.in(10*time.Second, func() { d.servers[0].cut, d.servers[0].sshCut = false, false })
 		}, least: 14 * time.Second},

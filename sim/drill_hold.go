@@ -24,6 +24,9 @@ type judgement struct {
 	outcomes               map[uint64]mpp.Outcome
 	// double is since when two servers have taken writes although the manager could have helped.
 	double time.Time
+	// gone are acknowledged transactions that an earlier failover has lost.
+	gone   txSet
+	lostBy [mostWrites]int
 	// connected is since when each replica's link has stood.
 	connected [4]time.Time
 }
@@ -119,11 +122,17 @@ func (d *drill) holdMove(e *mpp.Event) error {
 		return fmt.Errorf("invariant 2: %s became ACTIVE from %s", e.Node, e.From)
 	}
 	i := d.indexOf(e.Node)
-	if e.Rule != string(mpp.OpFailover) || i < 0 || d.policy.Failover.AnyLoss {
+	if i < 0 {
 		return nil
 	}
 	for tx := range d.writes {
-		if w := &d.writes[tx]; w.acked && w.semi && !d.servers[i].has.has(tx) {
+		w := &d.writes[tx]
+		if !w.acked || d.servers[i].has.has(tx) || d.watched.gone.has(tx) {
+			continue
+		}
+		d.watched.gone.add(tx)
+		d.watched.lostBy[tx] = d.watched.moves
+		if e.Rule == string(mpp.OpFailover) && w.semi && !d.policy.Failover.AnyLoss {
 			return fmt.Errorf("invariant 4: %s has not got transaction %d of %s, which was acknowledged after a replica had it: %s",
 				e.Node, w.number, d.servers[w.by].address, d.state())
 		}
@@ -239,7 +248,8 @@ func (d *drill) holdClaims(op *mpp.Operation, s *server) error {
 			continue
 		}
 		missing++
-		if op.NothingLost != "" && d.writes[tx].acked && !d.writes[tx].ackedAt.After(promotedAt(op)) {
+		before := d.watched.gone.has(tx) && d.watched.lostBy[tx] < d.watched.moves // not by this one
+		if op.NothingLost != "" && d.writes[tx].acked && !before && !d.writes[tx].ackedAt.After(promotedAt(op)) {
 			return fmt.Errorf("invariant 7: the report says that nothing is lost (%s), and transaction %d of %s is: %s",
 				op.NothingLost, d.writes[tx].number, d.servers[d.writes[tx].by].address, d.state())
 		}

@@ -48,6 +48,8 @@ type server struct {
 	epoch              time.Time
 	errno              uint32
 	retryAt            time.Time
+	// tested is the step that lets it connect anew, 0 for none.
+	tested int
 	// fetched is what came over the present channel; readTo how many transactions of its
 	// source's log it has read.
 	fetched txSet

@@ -96,7 +96,7 @@ func (d *drill) try(e *errand, lose bool) {
 			d.in(20*time.Millisecond, again)
 			return
 		}
-		if wait {
+		if wait && e.task.Step.Kind != mpp.StepTestLink {
 			result = mpp.StepResult{Text: "not within its limit"}
 		}
 		took := d.between(0, 3*time.Millisecond)
@@ -194,6 +194,8 @@ func (d *drill) do(st *mpp.Step) (r mpp.StepResult, wait bool) {
 		return noAnswer(), false
 	}
 	switch st.Kind {
+	case mpp.StepTestLink:
+		return d.testLink(s, st)
 	case mpp.StepDrain:
 		return d.drainAll(s)
 	case mpp.StepAwaitSet:
@@ -222,8 +224,6 @@ func (d *drill) onHost(s *server, st *mpp.Step) mpp.StepResult {
 // onServer does what is done by statements.
 func (d *drill) onServer(s *server, st *mpp.Step) mpp.StepResult {
 	switch st.Kind {
-	case mpp.StepTestLink:
-		return d.testLink(s)
 	case mpp.StepReadOnly:
 		if s.stuck != "" && d.chance(0.5) {
 			return mpp.StepResult{Text: "error 1205"}
@@ -250,18 +250,24 @@ func (d *drill) onServer(s *server, st *mpp.Step) mpp.StepResult {
 	return d.doneAt(s)
 }
 
-// testLink lets a replica connect anew.
-func (d *drill) testLink(s *server) mpp.StepResult {
-	if s.source < 0 || !s.io {
-		return mpp.StepResult{Text: "its receiver does not run"}
+// testLink lets a replica connect anew: for a moment its link is down, even if all is well.
+func (d *drill) testLink(s *server, st *mpp.Step) (mpp.StepResult, bool) {
+	switch {
+	case s.source < 0 || !s.io:
+		return mpp.StepResult{Text: "its receiver does not run"}, false
+	case s.tested != st.N:
+		s.tested, s.connected, s.errno, s.retryAt = st.N, false, 0, d.now
+		if d.chance(d.loss) {
+			s.errno, s.retryAt = 2003, d.now.Add(time.Second)
+		}
 	}
-	s.connected, s.retryAt = false, time.Time{}
-	if d.chance(d.loss) {
-		s.errno, s.retryAt = 2003, d.now.Add(time.Second)
-		return mpp.StepResult{Done: true, Text: "could not connect"}
+	r := mpp.StepResult{Done: true, Text: "tried", Alive: s.connected}
+	src := d.servers[s.source]
+	if !s.connected && (!d.linked(s, src) || src.frozen || src.up) {
+		return r, true // it waits for its limit
 	}
-	d.receive(s)
-	return mpp.StepResult{Done: true, Text: "tried", Alive: s.connected}
+	s.tested = 0
+	return r, false
 }
 
 // drainAll lets the applier execute what was received.

@@ -2,13 +2,18 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"mpp"
 )
 
 // hold checks every invariant that one step could break.
 func (w *world) hold(before mpp.PoolMemory, actions []mpp.Action) error {
-	after := w.arbiter.Memory()
+	// What is remembered changes only by what is written down.
+	if slices.ContainsFunc(actions, func(a mpp.Action) bool { return a.Kind == mpp.ActionPersist }) {
+		w.memory = w.arbiter.Memory()
+	}
+	after := w.memory
 	if err := oneActive(after); err != nil {
 		return err
 	}
@@ -62,7 +67,7 @@ func sameStates(before, after mpp.PoolMemory) error {
 
 // noneAnswers is invariant 9 after a restart: nothing was polled yet, so nothing is fresh.
 func (w *world) noneAnswers() error {
-	view := w.arbiter.View(w.now)
+	view := w.view()
 	for i := range view.Nodes {
 		if view.Answer(&view.Nodes[i], mpp.RoleOK, w.now).Up {
 			return fmt.Errorf("invariant 9: %s was not polled since the start and answers", view.Nodes[i].Address)
@@ -91,7 +96,7 @@ func (w *world) holdChange(before mpp.PoolMemory, e *mpp.Event) error {
 	if e.From == string(mpp.Active) && !byCommand {
 		w.stats.Failures++
 	}
-	if before.CutOff && !byCommand && w.arbiter.Head().CutOff {
+	if before.CutOff && !byCommand && w.memory.CutOff {
 		return fmt.Errorf("invariant 3: cut off, and still %s", e.Text)
 	}
 	if before.Maintenance.InForce(w.now) && !byCommand && e.Rule != "admit" {
@@ -100,9 +105,13 @@ func (w *world) holdChange(before mpp.PoolMemory, e *mpp.Event) error {
 	return nil
 }
 
+// view is what load balancers are answered from.
+func (w *world) view() mpp.PoolView {
+	return mpp.PoolView{StaleAfter: w.policy.StaleAfter, WhenStale: w.policy.WhenStale, Nodes: w.arbiter.NodeViews(w.now)}
+}
+
 func (w *world) poorCopy(address string) bool {
-	view := w.arbiter.View(w.now)
-	for _, n := range view.Nodes {
+	for _, n := range w.arbiter.NodeViews(w.now) {
 		if n.Address == address {
 			return n.Observation == nil || n.Observation.Unfit() != "" || n.Observation.Verdict().Failed != ""
 		}
@@ -113,7 +122,7 @@ func (w *world) poorCopy(address string) bool {
 // answersAgree holds that at most one node of a failover pool is READ-WRITE, and that a pool
 // that is cut off answers DOWN for all.
 func answersAgree(w *world) error {
-	view := w.arbiter.View(w.now)
+	view := w.view()
 	writers := 0
 	for i := range view.Nodes {
 		a := view.Answer(&view.Nodes[i], mpp.RoleWriter, w.now)
@@ -123,7 +132,7 @@ func answersAgree(w *world) error {
 		if a.Up && !w.well[view.Nodes[i].Address] {
 			return fmt.Errorf("invariant 9: %s answers as writer, and no poll of it went well since the start", view.Nodes[i].Address)
 		}
-		if a.Up && view.Status == mpp.Fail {
+		if a.Up && w.memory.CutOff {
 			return fmt.Errorf("invariant 3: cut off, and %s answers as writer", view.Nodes[i].Address)
 		}
 	}

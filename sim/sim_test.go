@@ -1,8 +1,13 @@
 package sim
 
 import (
+	"errors"
+	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -22,8 +27,11 @@ func histories(t *testing.T) int {
 }
 
 func TestRandomHistoriesHoldTheInvariants(t *testing.T) {
-	var stats Stats
+	if os.Getenv("MPP_SIM_FAULT") != "" {
+		t.Skip("MPP_SIM_FAULT is about the drills")
+	}
 	if text := os.Getenv("MPP_SIM_SEED"); text != "" {
+		var stats Stats
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			t.Fatalf("MPP_SIM_SEED: %v", err)
@@ -36,10 +44,9 @@ func TestRandomHistoriesHoldTheInvariants(t *testing.T) {
 	first := uint64(time.Now().UnixNano())
 	count := histories(t)
 	t.Logf("seeds %d to %d", first, first+uint64(count)-1)
-	for seed := first; seed < first+uint64(count); seed++ {
-		if err := Run(seed, &stats); err != nil {
-			t.Fatalf("%v\nrepeat with: MPP_SIM_SEED=%d go test ./sim", err, seed)
-		}
+	stats, err := playAll(first, uint64(count))
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Logf("%d histories: %+v", count, stats)
 	for what, n := range map[string]int{
@@ -50,6 +57,39 @@ func TestRandomHistoriesHoldTheInvariants(t *testing.T) {
 			t.Errorf("only %d %s in %d histories: the model has gone tame", n, what, count)
 		}
 	}
+}
+
+// playAll plays the histories of count seeds, as many at a time as there are processors.
+func playAll(first, count uint64) (Stats, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
+	workers := uint64(runtime.GOMAXPROCS(0))
+	stats, failed := make([]Stats, workers), make([]error, workers)
+	var all sync.WaitGroup
+	for w := range workers {
+		all.Go(func() {
+			for seed := first + w; seed < first+count && failed[w] == nil; seed += workers {
+				if err := Run(seed, &stats[w]); err != nil {
+					failed[w] = fmt.Errorf("%w\nrepeat with: MPP_SIM_SEED=%d go test ./sim", err, seed)
+				}
+			}
+		})
+	}
+	all.Wait()
+	var sum Stats
+	for _, s := range stats {
+		sum.add(s)
+	}
+	return sum, errors.Join(failed...)
+}
+
+func (s *Stats) add(o Stats) {
+	s.Steps += o.Steps
+	s.Promotions += o.Promotions
+	s.Failures += o.Failures
+	s.Restarts += o.Restarts
+	s.Commands += o.Commands
+	s.CutOffs += o.CutOffs
+	s.Reloads += o.Reloads
 }
 
 func TestOneSeedIsOneHistory(t *testing.T) {

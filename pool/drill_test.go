@@ -1,0 +1,176 @@
+package pool
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mpp"
+)
+
+// What the drills of package sim have found, each in the smallest history that shows it.
+
+func TestReplicasThatAFailoverCouldNotStartAgainAreStartedLater(t *testing.T) {
+	r := settled(t)
+	broken := true
+	r.answer = func(task *mpp.Task) *mpp.StepResult {
+		if broken && (task.Step.Kind == mpp.StepDrain || task.Step.Kind == mpp.StepStartReplica) {
+			return &mpp.StepResult{Text: "error 1205"}
+		}
+		return nil
+	}
+	r.server("a").trouble = mpp.KindRefused
+	r.rounds(6)
+	r.noneBut(1)
+	r.server("a").trouble = ""
+	broken = false
+	r.restart(r.policy)
+	r.rounds(10)
+	if r.server("b").io != "Yes" || r.server("c").io != "Yes" {
+		t.Errorf("b receives: %s, c receives: %s; steps %v", r.server("b").io, r.server("c").io, r.log)
+	}
+	r.server("c").io = "No" // this time somebody wants it so
+	r.rounds(6)
+	if r.server("c").io != "No" {
+		t.Error("a receiver that was stopped by hand was started")
+	}
+}
+
+func TestAReplicaIsReattachedToAWriterThatWaitsForOne(t *testing.T) {
+	r := settled(t)
+	for _, name := range []string{"b", "c"} {
+		r.server(name).source = "x:1" // they followed somebody else when a became the writer
+	}
+	r.server("a").trouble = mpp.KindSemiSyncWait
+	r.answer = func(task *mpp.Task) *mpp.StepResult {
+		if task.Step.Kind == mpp.StepRepoint {
+			r.server("a").trouble = "" // it is acknowledged
+		}
+		return nil
+	}
+	r.rounds(4)
+	if r.server("b").source != "a:1" || r.server("c").source != "a:1" {
+		t.Errorf("b follows %s, c follows %s; steps %v", r.server("b").source, r.server("c").source, r.log)
+	}
+}
+
+func TestAWriterIsNotReplacedByOneThatWouldWaitAsWell(t *testing.T) {
+	for _, everywhere := range []bool{true, false} {
+		r := settled(t)
+		r.sourceSide = map[string]bool{"a": true, "b": everywhere, "c": everywhere}
+		r.server("a").semi = &mpp.SemiSync{Source: true, Waiting: 1}
+		r.rounds(1)
+		r.server("a").trouble = mpp.KindSemiSyncWait
+		r.rounds(8)
+		if everywhere {
+			r.noFailover()
+			r.wantGate("candidate", false, "commits would wait for an acknowledgement on b:1, too")
+		} else {
+			r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
+		}
+	}
+}
+
+func TestANodeThatIsForbiddenDuringItsFailoverIsNotPromoted(t *testing.T) {
+	r := settled(t)
+	r.beginAny("failover")
+	r.until("drain b")
+	p := r.policy
+	p.Nodes = slices.Clone(p.Nodes)
+	p.Nodes[1].NoPromote = true
+	r.reconfigure(p)
+	r.carryOut()
+	if slices.Contains(r.log, "promote b") {
+		t.Errorf("steps %v", r.log)
+	}
+	r.want("a FAIL (OFFLINE), b STANDBY, c ACTIVE")
+}
+
+func TestANodeThatIsForbiddenDuringASwitchoverIsNotPromoted(t *testing.T) {
+	r := settled(t)
+	r.beginAny("switchover")
+	r.until("position a")
+	r.command(mpp.Command{Verb: mpp.VerbMaintenance, Node: "b:1", Maintenance: mpp.Maintenance{On: true}})
+	r.carryOut()
+	r.rounds(2)
+	r.want("a ACTIVE, b STANDBY, c STANDBY")
+	if slices.Contains(r.log, "promote b") || !slices.Equal(r.writers(), []string{"a"}) || r.reports[0].Outcome != mpp.RolledBack {
+		t.Errorf("steps %v, writers %v", r.log, r.writers())
+	}
+}
+
+func TestALinkThatMayHaveBeenBrokenBeforeTheWriterWasLastWellProvesNoSilence(t *testing.T) {
+	r := settled(t)
+	// The links break, and a is well after that; that they are broken is seen only then.
+	r.poll("b")
+	r.poll("c")
+	for _, name := range []string{"b", "c"} {
+		s := r.server(name)
+		s.io, s.ioErrno, s.waits = "Connecting", 2003, true
+	}
+	r.poll("a")
+	r.poll("b")
+	r.poll("c")
+	r.server("a").trouble = mpp.KindNoAnswer
+	for range 5 {
+		for _, name := range []string{"a", "b", "c"} {
+			r.poll(name)
+		}
+	}
+	r.noFailover() // nobody has tried the links
+	r.wantGate("witnessed", false, "no replica says that its link is broken")
+}
+
+func TestNothingIsDecidedOnPollsFromBeforeARestart(t *testing.T) {
+	for _, kind := range []mpp.Kind{mpp.KindRefused, mpp.KindSemiSyncWait} {
+		r := lostWriter(t)
+		r.server("a").trouble = kind
+		r.rounds(2)
+		r.restart(r.policy)
+		r.tick(0)
+		r.wantGate("dead", false, "a:1 was not polled yet since mppd started")
+	}
+}
+
+func TestAReplicaThatWasOpenedByHandIsNotMadeTheWriterWhileOnlyThisPollerCannotReachIt(t *testing.T) {
+	r := settled(t)
+	b := r.server("b")
+	b.readOnly, b.source, b.io = false, "", ""
+	r.server("a").trouble = mpp.KindNoAnswer
+	r.answer = func(task *mpp.Task) *mpp.StepResult {
+		if task.Step.Kind == mpp.StepTestLink {
+			r.server("c").io, r.server("c").ioErrno = "Yes", 0
+			return &mpp.StepResult{Done: true, Alive: true}
+		}
+		return nil
+	}
+	for range 12 {
+		r.rounds(1)
+		r.server("c").io, r.server("c").ioErrno = "Yes", 0
+	}
+	if n := r.a.activeNode(); n == nil || n.policy.Address != "a:1" {
+		t.Errorf("states %s; %s", r.states(), r.lastEvents())
+	}
+}
+
+func TestTheDecisionAboutAStuckWriterWaitsForAPollAfterAReplicaWasReattached(t *testing.T) {
+	r := settled(t)
+	r.server("c").source = "x:1"
+	r.server("a").trouble = mpp.KindSemiSyncWait
+	for range 3 {
+		for _, name := range []string{"a", "b"} {
+			r.poll(name)
+		}
+	}
+	r.poll("c")
+	r.carryOut() // c is re-attached; a was not polled since
+	if r.server("c").source != "a:1" {
+		t.Fatalf("c follows %s", r.server("c").source)
+	}
+	r.now = r.now.Add(2 * time.Second)
+	r.poll("c")
+	if g := r.gate("witnessed", false); g.Open || !strings.Contains(g.Evidence, "a replica was re-attached since its last poll") {
+		t.Errorf("gate witnessed: %+v", g)
+	}
+}
