@@ -125,8 +125,8 @@ func Resume(now time.Time, op *mpp.Operation, f *Facts) []mpp.Task {
 	return again
 }
 
-// TakeBack undoes a failover that has not begun to promote anybody: a manager that has just started
-// found that the old node answers again. It returns the steps that let replicas receive again.
+// TakeBack undoes an operation of which a manager that has just started has found that the old node is
+// the writer all the same. It returns the steps that undo a switchover, or let replicas receive again.
 func TakeBack(now time.Time, op *mpp.Operation, f *Facts, why string) []mpp.Task {
 	s := &scene{now, op, f}
 	for i := range op.Steps {

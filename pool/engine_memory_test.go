@@ -315,3 +315,25 @@ func TestAClockThatWasSetBackWhileMppdWasDownKeepsNobodyFromBeingFenced(t *testi
 	r.want("a STANDBY, b ACTIVE, c STANDBY")
 	r.wantGate("calm", true, "")
 }
+
+func TestAPromotionOfALongTimeAgoIsNotDoneBesideAWriter(t *testing.T) {
+	for _, kind := range []string{"failover", "switchover"} {
+		r := settled(t)
+		r.beginAny(kind)
+		if !r.until("promote b") {
+			t.Fatalf("no promotion: %v", r.log)
+		}
+		a, b := r.server("a"), r.server("b") // mppd was away; somebody has made a the writer again
+		a.trouble, a.readOnly, a.vip, a.executed, b.io, b.source = "", false, true, 500, "Yes", "a:1"
+		r.restart(r.policy)
+		r.log, r.reports = nil, nil
+		r.rounds(5)
+		if slices.Contains(r.log, "promote b") || a.readOnly || !b.readOnly {
+			t.Errorf("%s: steps %v", kind, r.log)
+		}
+		r.want("a ACTIVE, b STANDBY, c STANDBY")
+		if len(r.reports) != 1 || r.reports[0].Outcome != mpp.RolledBack {
+			t.Errorf("%s: reports %+v", kind, r.reports)
+		}
+	}
+}

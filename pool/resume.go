@@ -17,7 +17,7 @@ func (a *Arbiter) resume(now time.Time) {
 	}
 	a.mendClock(now)
 	op := a.head.Operation
-	closes := op != nil && op.Kind == mpp.OpFailover && !plan.Promoting(op)
+	closes := op != nil && !plan.Opened(op) && (op.Kind == mpp.OpFailover || plan.Promoting(op))
 	if (closes || len(a.head.Repairs) > 0) && !a.heard() {
 		return
 	}
@@ -53,12 +53,9 @@ func (a *Arbiter) mendClock(now time.Time) {
 	}
 }
 
-// resumeRole takes up the operation that moves the role, or takes a failover back that has promoted
-// nobody and whose old node answers again: what that one has taken since would be lost.
+// resumeRole takes up the operation that moves the role, or takes it back where its reason has gone.
 func (a *Arbiter) resumeRole(now time.Time, op *mpp.Operation, f *plan.Facts) {
-	old := a.index[op.Old]
-	if op.Kind == mpp.OpFailover && !plan.Promoting(op) && old != nil && old.mem.Failing != mpp.Reach {
-		why := fmt.Sprintf("%s answers again, and mppd was restarted before anybody was promoted", op.Old)
+	if why := a.overtaken(op); why != "" {
 		a.headChanged = true
 		a.tellOperation(now, op, mpp.Warn, "is taken back: "+why)
 		a.run(plan.TakeBack(now, op, f, why))
@@ -66,6 +63,30 @@ func (a *Arbiter) resumeRole(now time.Time, op *mpp.Operation, f *plan.Facts) {
 	}
 	a.tellOperation(now, op, mpp.Warn, "goes on where the manager before left it")
 	a.run(plan.Resume(now, op, f))
+}
+
+// overtaken says why the operation that moves the role must not go on after a restart, "" when it
+// must: the old node has come back before anybody was promoted, or takes writes and the new one does
+// not. What the old node has taken meanwhile would be lost.
+func (a *Arbiter) overtaken(op *mpp.Operation) string {
+	old, next := a.index[op.Old], a.index[op.New]
+	if plan.Opened(op) || old == nil || old.observation == nil || old.mem.Failing == mpp.Reach {
+		return ""
+	}
+	switch {
+	case !plan.Promoting(op) && op.Kind == mpp.OpFailover:
+		return fmt.Sprintf("%s answers again, and mppd was restarted before anybody was promoted", op.Old)
+	case plan.Promoting(op) && open(old) && next != nil && next.mem.Failing != mpp.Reach && !open(next):
+		return fmt.Sprintf("%s takes writes and %s does not, by what they say after a restart of mppd", op.Old, op.New)
+	default:
+		return ""
+	}
+}
+
+// open reports whether a server said at its last poll that it accepts writes.
+func open(n *node) bool {
+	o := n.observation
+	return o != nil && o.Server.Flavour != "" && !o.Server.ReadOnly
 }
 
 // outdated says why a repair that the run before had begun is not gone on with, "" when it is. One
