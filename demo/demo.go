@@ -55,6 +55,10 @@ const (
 // errAsked is why there are no hosts when nobody wants them.
 var errAsked = errors.New("the other demo was asked for")
 
+// errRemoved ends a demo that somebody has removed while it was up. What its folder holds from
+// then on may be another one.
+var errRemoved = errors.New("somebody has removed the demo")
+
 // PoolName is the name of the demo's pool.
 const PoolName = "demo"
 
@@ -113,6 +117,10 @@ func Up(ctx context.Context, o Options) error {
 		return err
 	}
 	err = o.run(ctx)
+	if errors.Is(err, errRemoved) {
+		fmt.Fprintln(o.Out, "\nsomebody has removed the demo: it ends")
+		return nil
+	}
 	return errors.Join(err, os.RemoveAll(o.Dir))
 }
 
@@ -171,6 +179,9 @@ func (o Options) hold(ctx context.Context, w way) error {
 		err = w.show(ctx)
 	case ctx.Err() != nil:
 		err = nil // Ctrl-C while it started
+	}
+	if errors.Is(err, errRemoved) {
+		return err
 	}
 	return errors.Join(err, w.down())
 }

@@ -277,3 +277,22 @@ func TestDownCleansUpAfterADemoThatWasKilled(t *testing.T) {
 		}
 	})
 }
+
+func TestADemoThatIsRemovedWhileItIsUpEnds(t *testing.T) {
+	labtest.Need(t)
+	u := start(t, mpp.EngineNative)
+	u.says("writes go to")
+	if err := demo.Down(u.Options); err != nil {
+		t.Fatal(err)
+	}
+	u.says("somebody has removed the demo")
+	select {
+	case err := <-u.done:
+		if err != nil {
+			t.Errorf("the demo ended with %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the demo did not end")
+	}
+	nothingIsLeft(t, u.Dir)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -69,7 +70,9 @@ func (d *hosts) show(ctx context.Context) error {
 	}
 	d.explain(d.about())
 	t.say("client", fmt.Sprintf("writes go to %s, through %s", d.pool().Hosts[0].Name, d.pool().VIP))
-	d.watch(ctx, t, w, follow(ctx, c, seen))
+	if err := d.watch(ctx, t, w, follow(ctx, c, seen)); err != nil {
+		return err
+	}
 	fmt.Fprintln(d.Out, "\ncleaning up ...")
 	d.tally(w)
 	return nil
@@ -110,17 +113,20 @@ func (d *hosts) judged(ctx context.Context, c *client.Client) (uint64, error) {
 
 // watch tells what happens until ctx ends: what MPP says, how the client fares, and whether
 // mppd is there, which people may end on purpose.
-func (d *hosts) watch(ctx context.Context, t *teller, w *lab.Writer, events <-chan mpp.Event) {
+func (d *hosts) watch(ctx context.Context, t *teller, w *lab.Writer, events <-chan mpp.Event) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	there := true
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case e := <-events:
 			t.event(e)
 		case <-tick.C:
+			if _, err := os.Stat(d.Dir); errors.Is(err, os.ErrNotExist) {
+				return errRemoved
+			}
 			t.look(w.Record())
 			runs := d.lab.Mppd().Running()
 			switch {
@@ -174,8 +180,8 @@ the ACTIVE server is lost, MPP promotes another one and moves the address. It is
 			},
 			{
 				{"mpp explain " + PoolName, "why each node is what it is, and what would happen next"},
-				{d.command("freeze 1"), "a server that hangs: connects and never answers; thaw 1 ends it, and MPP looks what it wrote"},
 				{onLab("cut", "db1"), "a whole host gone without a word; heal db1 ends it"},
+				{d.command("freeze 1"), "a server that hangs: connects and never answers; thaw 1 ends it, and MPP looks what it wrote"},
 				{"mpp doctor " + PoolName, "tries all that a failover will need, and harms nothing"},
 			},
 		},

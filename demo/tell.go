@@ -102,8 +102,12 @@ func (t *teller) look(r lab.Record) {
 	t.open = now
 }
 
-// outage tells of an outage that is over.
+// outage tells of an outage that is over; not of a short pause in which nothing failed, as a
+// busy machine makes.
 func (t *teller) outage(o lab.Outage) {
+	if len(o.Errors) == 0 && o.From == o.To && time.Duration(o.Length) < longOutage {
+		return
+	}
 	text := fmt.Sprintf("writes go to %s again", o.To)
 	if o.From != o.To {
 		text = fmt.Sprintf("writes go to %s now, not to %s", o.To, o.From)
