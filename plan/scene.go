@@ -135,6 +135,10 @@ func TakeBack(now time.Time, op *mpp.Operation, f *Facts, why string) []mpp.Task
 		}
 	}
 	op.Why, op.Phase = why, phaseTakeBack
+	if op.Kind == mpp.OpSwitchover {
+		op.Phase = phaseUndoNew
+		return s.start(undoNew(s))
+	}
 	return s.start(giveUp(s))
 }
 
