@@ -177,6 +177,8 @@ func (a *Arbiter) commandRejoin(now time.Time, c mpp.Command) (*mpp.Operation, s
 		return nil, fmt.Sprintf("%s is the ACTIVE node", c.Node)
 	case a.busy() != "":
 		return nil, a.busy()
+	case open(n) && !takesWrites(active):
+		return nil, fmt.Sprintf("%s takes writes, and %s, which is ACTIVE, does not: %s would be closed, and nobody would take writes", c.Node, active.policy.Address, c.Node)
 	case a.repairing(c.Node, ""):
 		return nil, fmt.Sprintf("a repair of %s is under way", c.Node)
 	case n.mem.Failing == mpp.Reach && !c.Options.Clone:

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,4 +177,40 @@ func TestNothingIsBegunByCommandWhileThePollerIsCutOff(t *testing.T) {
 	r.poll("b")
 	r.step(mpp.Input{Checkpoint: &mpp.CheckpointResult{Name: "gw", At: r.now, Message: "no answer"}})
 	r.refused(mpp.Command{Verb: mpp.VerbSwitchover, Node: "c:1"}, "this poller is cut off")
+}
+
+func TestTheOnlyWriterIsNotRejoined(t *testing.T) {
+	for _, clone := range []bool{false, true} {
+		r := settled(t)
+		r.server("a").trouble = mpp.KindNoAnswer
+		r.poll("a")
+		b := r.server("b")
+		b.readOnly, b.io, b.ioErrno = false, "No", 0 // promoted by other means
+		r.poll("b")
+		r.refused(mpp.Command{Verb: mpp.VerbRejoin, Node: "b:1", Options: mpp.OperationOptions{Clone: clone}}, "b:1 takes writes, and a:1, which is ACTIVE, does not")
+	}
+}
+
+func TestACopyOfALongTimeAgoDoesNotReplaceTheWriter(t *testing.T) {
+	r := settled(t)
+	r.server("a").trouble = mpp.KindRefused
+	r.rounds(5)
+	r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
+	r.server("a").trouble = ""
+	r.poll("a")
+	r.carryOut()
+	r.rounds(3)
+	r.command(mpp.Command{Verb: mpp.VerbRejoin, Node: "a:1", By: "ann", Options: mpp.OperationOptions{Clone: true}})
+	if !r.until("clone a") {
+		t.Fatalf("no copy: %v", r.log)
+	}
+	a := r.server("a") // mppd was away; b is lost for good, and somebody has made a the writer
+	a.readOnly, a.source, a.io = false, "", ""
+	r.server("b").trouble = mpp.KindNoAnswer
+	r.restart(r.policy)
+	r.log = nil
+	r.rounds(4)
+	if slices.Contains(r.log, "clone a <- b") || a.readOnly {
+		t.Errorf("steps %v", r.log)
+	}
 }

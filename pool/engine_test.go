@@ -805,8 +805,8 @@ func TestAReplicaThatCouldNotBeRepointedToADeadNodeIsWhatIsLeft(t *testing.T) {
 	r := settled(t)
 	r.answer = func(task *mpp.Task) *mpp.StepResult {
 		if task.Step.Kind == mpp.StepRepoint {
-			r.server("b").trouble = mpp.KindRefused
-			return &mpp.StepResult{Text: "ask b:1: connection refused"}
+			r.server("b").trouble = mpp.KindNoAnswer
+			return &mpp.StepResult{Text: "ask b:1: no answer"}
 		}
 		return nil
 	}

@@ -89,16 +89,14 @@ func open(n *node) bool {
 	return o != nil && o.Server.Flavour != "" && !o.Server.ReadOnly
 }
 
-// outdated says why a repair that the run before had begun is not gone on with, "" when it is. One
-// that MPP began by itself closes a node beside the ACTIVE one; that may be the writer by now.
+// outdated says why a repair that the run before had begun is not gone on with, "" when it is. It
+// closes a node beside the ACTIVE one, or even replaces its data; that may be the writer by now.
 func (a *Arbiter) outdated(op *mpp.Operation) string {
-	active := a.activeNode()
+	active, old := a.activeNode(), a.index[op.Old]
 	switch {
 	case op.Kind == mpp.OpTestLinks:
 		return "mppd was restarted"
-	case op.By != "":
-		return ""
-	case active == nil || active.policy.Address == op.Old || !takesWrites(active):
+	case active == nil || active == old || !takesWrites(active) && (op.By == "" || old == nil || open(old)):
 		return "mppd was restarted, and no other node takes the writes now"
 	case op.New != "" && op.New != active.policy.Address:
 		return "mppd was restarted, and " + op.New + " is not the ACTIVE node any more"
