@@ -132,11 +132,26 @@ func (s *scene) fenced() string {
 }
 
 func afterFence(s *scene) next {
-	if s.op.Old != "" && s.f.Policy.FenceRequired && s.fenced() == "" {
-		s.op.Why = fmt.Sprintf("%s could not be fenced, and fence = \"required\"", s.op.Old)
+	if why := s.unfenced(); why != "" {
+		s.op.Why = fmt.Sprintf("%s could not be fenced, and %s", s.op.Old, why)
 		return goOn(phaseGiveUp)
 	}
 	return goOn(phaseChoose)
+}
+
+// unfenced says why the plan must not go on while the old node is not known to be fenced, "" when it
+// is, or may.
+func (s *scene) unfenced() string {
+	switch {
+	case s.op.Old == "" || s.fenced() != "":
+		return ""
+	case s.f.Policy.FenceRequired:
+		return "fence = \"required\""
+	case s.op.MustFence:
+		return "nobody replicated from it who could say whether it lives"
+	default:
+		return ""
+	}
 }
 
 // choose takes the next candidate by the order of succession. It has no steps.
@@ -319,8 +334,8 @@ func (s *scene) back() bool {
 }
 
 func afterReady(s *scene) next {
-	if s.failed() == nil && s.op.Old != "" && s.f.Policy.FenceRequired && s.fenced() == "" {
-		s.op.Why = fmt.Sprintf("%s has come back and could not be fenced, and fence = \"required\"", s.op.Old)
+	if why := s.unfenced(); s.failed() == nil && why != "" {
+		s.op.Why = fmt.Sprintf("%s has come back and could not be fenced, and %s", s.op.Old, why)
 		return goOn(phaseGiveUp)
 	}
 	return afterHooks(phasePromote, phaseGiveUp)(s)

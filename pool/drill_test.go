@@ -174,3 +174,23 @@ func TestTheDecisionAboutAStuckWriterWaitsForAPollAfterAReplicaWasReattached(t *
 		t.Errorf("gate witnessed: %+v", g)
 	}
 }
+
+func TestAWriterThatIsOutIsClosedSoThatTheRestartedActiveNodeCanBeOpened(t *testing.T) {
+	r := settled(t)
+	r.server("a").trouble = mpp.KindNoAnswer
+	r.rounds(8)
+	r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
+	r.server("b").extra = uuidOf("b") + ":1-5" // it has taken writes
+	r.server("c").extra = uuidOf("b") + ":1-5"
+	r.rounds(1)
+	r.server("b").trouble = mpp.KindRefused
+	r.rounds(1)
+	// Both come back: a as it was, b read-only by its configuration.
+	r.server("a").trouble, r.server("a").started = "", r.now
+	r.server("b").trouble, r.server("b").readOnly, r.server("b").started = "", true, r.now
+	r.rounds(8)
+	r.want("a STANDBY, b ACTIVE, c STANDBY")
+	if got := r.writers(); !slices.Equal(got, []string{"b"}) || !r.server("a").readOnly || r.server("b").readOnly {
+		t.Errorf("writers %v, steps %v", got, r.log)
+	}
+}

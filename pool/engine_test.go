@@ -801,19 +801,54 @@ func TestTheOnlyWriterKeepsTheAddressThatSomebodyGaveIt(t *testing.T) {
 	}
 }
 
-func TestAReplicaThatCouldNotBeRepointedToADeadNodeIsWhatIsLeft(t *testing.T) {
+// diesAlone lets the new writer b die before c follows it, of a trouble.
+func diesAlone(t *testing.T, trouble mpp.Kind) *rig {
+	t.Helper()
 	r := settled(t)
 	r.answer = func(task *mpp.Task) *mpp.StepResult {
 		if task.Step.Kind == mpp.StepRepoint {
-			r.server("b").trouble = mpp.KindNoAnswer
-			return &mpp.StepResult{Text: "ask b:1: no answer"}
+			r.server("b").trouble = trouble
+			return &mpp.StepResult{Text: "ask b:1: connection refused"}
 		}
 		return nil
 	}
 	r.server("a").trouble = mpp.KindRefused
-	r.rounds(10)
+	for r.server("b").trouble == "" {
+		r.rounds(1)
+	}
 	r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
 	r.answer = nil
+	return r
+}
+
+func TestANewWriterThatDiesBeforeAnybodyFollowsItIsReplacedWhenItsHostSaysSo(t *testing.T) {
+	r := diesAlone(t, mpp.KindRefused)
+	r.rounds(10)
+	r.want("a FAIL (OFFLINE), b FAIL (OFFLINE), c ACTIVE")
+	if last := r.reports[len(r.reports)-1]; !last.MustFence {
+		t.Errorf("nobody could say that it is dead, and it need not be fenced: %+v", last)
+	}
+}
+
+func TestANewWriterThatNobodyFollowsIsReplacedOnlyWhenItIsFenced(t *testing.T) {
+	r := diesAlone(t, mpp.KindRefused)
+	r.answer = func(task *mpp.Task) *mpp.StepResult {
+		if task.Step.Node == "b:1" {
+			return &mpp.StepResult{Text: "no answer", Unreachable: true}
+		}
+		return nil
+	}
+	r.rounds(10)
+	r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
+	if last := r.reports[len(r.reports)-1]; last.Outcome != mpp.Stopped || !strings.Contains(last.Why, "nobody replicated from it") {
+		t.Errorf("it ended %s: %s", last.Outcome, last.Why)
+	}
+}
+
+func TestANewWriterThatFallsSilentBeforeAnybodyFollowsItIsLeftToAnOperator(t *testing.T) {
+	r := diesAlone(t, mpp.KindNoAnswer)
+	r.rounds(10)
+	r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
 	r.wantGate("witnessed", false, "c:1 does not replicate from it")
 	if result := r.command(mpp.Command{Verb: mpp.VerbFailover, By: "ann"}); !result.Done {
 		t.Fatalf("refused: %s", result.Refused)

@@ -131,6 +131,7 @@ func (a *Arbiter) startFailover(now time.Time, o *outage, gates []mpp.Gate, c mp
 	if o.active != nil {
 		op.Old, op.FirstMiss = o.active.policy.Address, o.active.mem.FirstMiss
 		op.Reason = fmt.Sprintf("%s is lost: %s", op.Old, o.active.mem.Message)
+		op.MustFence = c.By == "" && o.alone()
 	}
 	a.abandonAll(now, fmt.Sprintf("%s was lost", op.Old))
 	return a.begin(now, op)
@@ -322,7 +323,7 @@ func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 	// Where the ACTIVE node does not take writes, the only one that does is not closed, nor loses the
 	// address that somebody has given it.
 	served := takesWrites(active) || awaitsReplicas(active)
-	writable := answers && !o.Server.ReadOnly && takesWrites(active)
+	writable := answers && !o.Server.ReadOnly && (takesWrites(active) || (n.mem.State == mpp.Failed && a.awaitsOpening(now, active)))
 	stray := a.policy.Failover.Addresses && n.strays >= strayLooks && (served || !answers || o.Server.ReadOnly)
 	back := answers && n.mem.Failing != mpp.Reach && a.policy.Failover.Rejoin && n.keptOut == "" && a.mayRejoin(active, n) && served
 	op := mpp.Operation{Kind: mpp.OpFence, Old: n.policy.Address}
@@ -337,6 +338,16 @@ func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 		return
 	}
 	a.begin(now, op)
+}
+
+// awaitsOpening reports whether the ACTIVE node only waits to be opened: its server was restarted, or
+// closed by MPP, and nobody has what it has not. Then a writer that is out is closed first.
+func (a *Arbiter) awaitsOpening(now time.Time, active *node) bool {
+	o := active.observation
+	if o == nil || active.mem.Failing != "" || o.Server.Flavour == "" || !o.Server.ReadOnly || len(o.Channels) > 0 || !o.At.After(active.mem.Since) || !o.At.After(a.settled) {
+		return false
+	}
+	return (active.mem.Closed || a.restarted(active, o)) && !a.anyoneAhead(now, active)
 }
 
 // awaitsReplicas reports whether the ACTIVE node is open, and its commits wait for a replica that

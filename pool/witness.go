@@ -170,6 +170,35 @@ func (o *outage) stuck() bool {
 	}
 }
 
+// aloneFor is how long after its promotion a node may have no replica yet.
+const aloneFor = 10 * time.Second
+
+// alone reports whether the ACTIVE node died so soon after its promotion that nobody replicates from
+// it, while its host says that nothing listens there. There is no witness then, and there never
+// will be one.
+func (o *outage) alone() bool {
+	m := &o.active.mem
+	promoted := m.Rule == ruleFailover || m.Rule == ruleSwitchover
+	if o.imagined || !promoted || m.Kind != mpp.KindRefused || m.FirstMiss.IsZero() || m.FirstMiss.Sub(m.Since) > aloneFor {
+		return false
+	}
+	heard := 0
+	for _, n := range o.a.nodes {
+		if n == o.active || n.observation == nil || n.observation.Verdict().Failed == mpp.Reach || n.spoke == nil {
+			continue
+		}
+		if n.spoke.At.Before(m.FirstMiss) {
+			return false
+		}
+		source := plan.Node{Address: o.facts.Active, Observation: o.active.words()}
+		if plan.Link(&plan.Node{Address: n.policy.Address, Observation: n.spoke}, &source) != nil {
+			return false
+		}
+		heard++
+	}
+	return heard > 0
+}
+
 // gateWitnessed: fresh polls of the replicas; none still receives, at least one says that its
 // link is broken. A server that says itself that it cannot commit needs no broken link: it is
 // enough that nothing reaches the replicas any more.
@@ -201,6 +230,8 @@ func gateWitnessed(o *outage) (bool, string) {
 		return false, "a replica was re-attached since its last poll: " + text
 	case o.stuck() && counts[quiet]+counts[broken] > 0:
 		return true, "it says itself that commits do not end, and nothing comes from it: " + text
+	case counts[broken]+counts[quiet] == 0 && o.alone():
+		return true, "its server is gone by its host's word, and nobody replicates from it yet; it must be fenced for sure: " + text
 	case counts[broken] == 0:
 		return false, "no replica says that its link is broken: " + text
 	case counts[quiet] > 0:

@@ -24,9 +24,8 @@ type judgement struct {
 	outcomes               map[uint64]mpp.Outcome
 	// double is since when two servers have taken writes although the manager could have helped.
 	double time.Time
-	// gone are acknowledged transactions that an earlier failover has lost.
-	gone   txSet
-	lostBy [mostWrites]int
+	// active is the server that has the role, or had it last.
+	active int
 	// connected is since when each replica's link has stood.
 	connected [4]time.Time
 }
@@ -125,14 +124,13 @@ func (d *drill) holdMove(e *mpp.Event) error {
 	if i < 0 {
 		return nil
 	}
+	old := d.servers[d.watched.active]
+	d.watched.active = i
+	if e.Rule != string(mpp.OpFailover) || d.policy.Failover.AnyLoss {
+		return nil
+	}
 	for tx := range d.writes {
-		w := &d.writes[tx]
-		if !w.acked || d.servers[i].has.has(tx) || d.watched.gone.has(tx) {
-			continue
-		}
-		d.watched.gone.add(tx)
-		d.watched.lostBy[tx] = d.watched.moves
-		if e.Rule == string(mpp.OpFailover) && w.semi && !d.policy.Failover.AnyLoss {
+		if w := &d.writes[tx]; w.acked && w.semi && old.has.has(tx) && !d.servers[i].has.has(tx) {
 			return fmt.Errorf("invariant 4: %s has not got transaction %d of %s, which was acknowledged after a replica had it: %s",
 				e.Node, w.number, d.servers[w.by].address, d.state())
 		}
@@ -248,8 +246,8 @@ func (d *drill) holdClaims(op *mpp.Operation, s *server) error {
 			continue
 		}
 		missing++
-		before := d.watched.gone.has(tx) && d.watched.lostBy[tx] < d.watched.moves // not by this one
-		if op.NothingLost != "" && d.writes[tx].acked && !before && !d.writes[tx].ackedAt.After(promotedAt(op)) {
+		old := d.indexOf(op.Old) // what others had was lost before, or came after they were out
+		if op.NothingLost != "" && d.writes[tx].acked && old >= 0 && d.servers[old].has.has(tx) && !d.writes[tx].ackedAt.After(promotedAt(op)) {
 			return fmt.Errorf("invariant 7: the report says that nothing is lost (%s), and transaction %d of %s is: %s",
 				op.NothingLost, d.writes[tx].number, d.servers[d.writes[tx].by].address, d.state())
 		}
