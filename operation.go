@@ -273,6 +273,9 @@ type Operation struct {
 	Acknowledgers []string `json:"acknowledgers,omitempty"`
 	// WaitsUntil is when the old node may have given up waiting for acknowledgements.
 	WaitsUntil time.Time `json:"waits_until,omitzero"`
+	// MustFence says that nothing is promoted unless the old node is known to be fenced, because no
+	// node replicated from it that could have said whether it lives.
+	MustFence bool `json:"must_fence,omitempty"`
 	// Lost is the set of transactions known to be lost, LostCount their number; NothingLost is
 	// the proof that none is, empty when there is no proof.
 	Lost        string `json:"lost,omitempty"`
