@@ -180,10 +180,15 @@ func (r *run) afterFault(ctx context.Context, p place, f breakage) error {
 	if want != "" && op.Outcome != want {
 		return fmt.Errorf("it is %s, and should be %s: %s", op.Outcome, want, op.Why)
 	}
+	if p == "after-promote" && (f.name == "target frozen" || f.name == "target cut off") {
+		if err := r.byOperator(ctx); err != nil {
+			return err
+		}
+	}
 	if err := r.acknowledges(ctx, 50); err != nil {
 		return fmt.Errorf("after the switchover, which is %s (%s): %w", op.Outcome, op.Why, err)
 	}
-	r.took, r.measured = r.outage(r.fault), true
+	r.took, r.measured = r.outage(r.fault), r.remark == ""
 	open, err := r.writable(ctx)
 	if err != nil {
 		return err
@@ -202,6 +207,18 @@ func (r *run) afterFault(ctx context.Context, p place, f breakage) error {
 		}
 	}
 	return r.mend(ctx)
+}
+
+// byOperator: the new writer fell silent in the few milliseconds before anybody replicated from it.
+// Nobody can say whether it lives, so MPP says loudly that there is no writer, and an operator
+// decides.
+func (r *run) byOperator(ctx context.Context) error {
+	if err := r.problem(ctx, "no-writer"); err != nil {
+		return err
+	}
+	_, err := r.cli(ctx, "failover", r.pool.Name)
+	r.remark = "a new writer that falls silent before anybody replicates from it is replaced by mpp failover only (not timed)"
+	return err
 }
 
 // mend does what an operator does afterwards: he acknowledges what was stopped, takes nodes back
