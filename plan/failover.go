@@ -219,7 +219,23 @@ func drain(s *scene) []mpp.Step {
 	if donor, _ := s.donor(); donor != "" {
 		steps = append(steps, mpp.Step{Kind: mpp.StepDrain, Node: donor, Limit: s.f.Policy.ApplyTimeout, Optional: true})
 	}
-	return steps
+	return append(steps, s.endAgain()...)
+}
+
+// endAgain asks for the end of the old node's binary log once more, where its server has answered the
+// fencing: what it has written until then came after the first look, perhaps.
+func (s *scene) endAgain() []mpp.Step {
+	end := s.last(mpp.StepBinlogEnd, s.op.Old)
+	if end == nil || !s.done(mpp.StepReadOnly, s.op.Old) || s.endIsFinal() {
+		return nil
+	}
+	return []mpp.Step{{Kind: mpp.StepBinlogEnd, Node: s.op.Old, Log: end.Log, Limit: s.f.Policy.FenceTimeout, Optional: true}}
+}
+
+// endIsFinal reports whether the end of the old node's binary log was read after it was read-only.
+func (s *scene) endIsFinal() bool {
+	end, closed := s.last(mpp.StepBinlogEnd, s.op.Old), s.last(mpp.StepReadOnly, s.op.Old)
+	return end != nil && closed != nil && closed.Status == mpp.StepDone && !end.Began.Before(closed.Began.Add(closed.Took))
 }
 
 func afterDrain(s *scene) next {

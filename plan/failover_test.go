@@ -227,10 +227,14 @@ func TestWhatALivingServerHasBegunAndNotLoggedIsNoLoss(t *testing.T) {
 	f.Policy.BinlogTail = true
 	f.Nodes[0].Observation.Server.GTID = upTo(101) // its commit hangs: the disk is full
 	end := failing("binlog-end", mpp.StepResult{Done: true, Position: &mpp.Position{OwnLog: "binlog.000004", OwnPos: 1000}})
-	for _, it := range []func(*stage){end, func(g *stage) { end(g); failing("read-only a")(g) }} { // both are answers
-		g := failover(t, f, it).noted("nobody was told that they are committed").ends(mpp.Completed, "b:1")
-		if g.op.Lost != "" || g.op.NothingLost == "" {
-			t.Errorf("lost %q, proof %q", g.op.Lost, g.op.NothingLost)
+	for _, closed := range []bool{true, false} { // both are answers; where its log ends for good is known in the first case only
+		g := failover(t, f, end, func(g *stage) {
+			if !closed {
+				failing("read-only a")(g)
+			}
+		}).noted("nobody was told that they are committed").ends(mpp.Completed, "b:1")
+		if g.op.Lost != "" || (g.op.NothingLost != "") != closed {
+			t.Errorf("closed %t: lost %q, proof %q", closed, g.op.Lost, g.op.NothingLost)
 		}
 	}
 	failover(t, f, deadA, end).hasNot("promote").ends(mpp.Stopped, "1 transactions would be lost")
@@ -513,4 +517,43 @@ func TestAReplicaWhosePollFailsAndWhoseServerAnswersIsAskedForWhatItHas(t *testi
 	f := dead()
 	f.Nodes[2].Reachable, f.Nodes[2].Answers, f.Nodes[2].Barred = false, true, "its last poll failed" // a privilege was revoked
 	failover(t, f, position("c:1", mpp.Position{Executed: upTo(103)})).has("copy-from b <- c").ends(mpp.Completed, "b:1")
+}
+
+func TestTheLogOfAnOldNodeThatAnswersTheFencingIsLookedAtOnceMore(t *testing.T) {
+	f := dead()
+	f.Policy.BinlogTail = true
+	looks := 0
+	g := failover(t, f, position("a:1", mpp.Position{Executed: upTo(103)}), func(g *stage) {
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind != mpp.StepBinlogEnd {
+				return nil
+			}
+			looks++ // what it wrote between the first look and its fencing is seen by the second
+			return &mpp.StepResult{Done: true, Position: &mpp.Position{OwnLog: "binlog.000004", OwnPos: []uint64{1000, 1300}[looks-1]}}
+		}
+	}).has("drain: binlog-end a").has("tail: binlog-tail b").ends(mpp.Completed, "b:1")
+	if looks != 2 || g.op.NothingLost == "" {
+		t.Errorf("%d looks, proof %q", looks, g.op.NothingLost)
+	}
+}
+
+func TestAnOldNodeThatAnswersDuringTheFailoverLeavesNoProof(t *testing.T) {
+	f := semiSync(dead())
+	answered := failover(t, f, func(g *stage) { // its server was started again just then
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind == mpp.StepDrain {
+				again := *g.f.Nodes[0].Observation
+				again.At = g.now
+				g.f.Nodes[0].Observation = &again
+			}
+			if st.Node == "a:1" {
+				r := unreachable()
+				return &r
+			}
+			return nil
+		}
+	}).ends(mpp.Completed, "b:1").noted("has answered during the failover")
+	if answered.op.NothingLost != "" {
+		t.Errorf("it claims %q", answered.op.NothingLost)
+	}
 }

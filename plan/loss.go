@@ -284,15 +284,23 @@ func (s *scene) countLoss() string {
 	return ""
 }
 
-// doubt takes a proof back: the old node has answered again during the failover, and is not known to
-// be fenced. What it has written meanwhile nobody has asked for.
+// doubt takes a proof back: the old node has answered during the failover, and how its log ends was
+// not read after it was fenced. What it has written meanwhile nobody has asked for.
 func (s *scene) doubt() {
 	n := s.f.node(s.op.Old)
-	if n == nil || n.Observation == nil || s.fenced() != "" || !n.Observation.At.After(s.op.Began) {
+	if s.op.NothingLost == "" || n == nil {
+		return
+	}
+	polled := n.Observation != nil && n.Observation.At.After(s.op.Began)
+	if !polled && !s.answered(mpp.StepReadOnly, s.op.Old) {
+		return
+	}
+	if closed := s.last(mpp.StepReadOnly, s.op.Old); s.binlogEnd() != nil && s.endIsFinal() &&
+		(!polled || n.Observation.Server.ReadOnly || !n.Observation.At.After(closed.Began.Add(closed.Took))) {
 		return
 	}
 	s.op.NothingLost = ""
-	s.note("%s has answered during the failover, and could not be fenced: what it has written meanwhile is not on %s", s.op.Old, s.op.New)
+	s.note("%s has answered during the failover: what it has written meanwhile, if it has, is not on %s", s.op.Old, s.op.New)
 }
 
 // answered reports whether the latest step of a kind at a node got an answer from it, be it an
