@@ -456,7 +456,7 @@ func comesBackWithMore(ctx context.Context, r *run) error {
 	if verdict.Lost == 0 || failover.NothingLost != "" {
 		return fmt.Errorf("%d writes are lost by the client's record, and the report says %q", verdict.Lost, failover.NothingLost)
 	}
-	r.remark = "what was lost by the client's record was in the saved file"
+	r.say("what was lost by the client's record was in the saved file")
 	return nil
 }
 

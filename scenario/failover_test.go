@@ -112,7 +112,7 @@ func losesAlive(fault func(ctx context.Context, r *run) error) func(ctx context.
 			return err
 		}
 		if kept {
-			r.remark = "the old node came back with transactions of its own, which were listed and saved"
+			r.say("the old node came back with transactions of its own, which were listed and saved")
 			if err := r.rebuild(ctx, old); err != nil {
 				return err
 			}

@@ -29,7 +29,7 @@ func faultTable() []scenario {
 				id:       "C4",
 				what:     "the switchover fails at each step, in each way: a hook that fails, target or old node frozen or killed or cut off, mppd killed and started again, a target that does not catch up",
 				expected: "rolled back or finished; never without a writer for longer than the step's limit",
-				limits:   limits{worst: writerlessLimit}, setup: setup{gates: gates, semiSync: time.Hour, failover: "semi_sync = \"manage\""},
+				limits:   limits{worst: writerlessLimit}, setup: setup{gates: gates, semiSync: time.Hour, failover: "semi_sync = \"manage\"\napply_timeout = \"10s\""},
 				act: func(ctx context.Context, r *run) error {
 					if err := failsAt(ctx, r, place, f); err != nil {
 						return fmt.Errorf("%s, %s: %w", place, f.name, err)
@@ -188,7 +188,7 @@ func (r *run) afterFault(ctx context.Context, p place, f breakage) error {
 	if err := r.acknowledges(ctx, 50); err != nil {
 		return fmt.Errorf("after the switchover, which is %s (%s): %w", op.Outcome, op.Why, err)
 	}
-	r.took, r.measured = r.outage(r.fault), r.remark == ""
+	r.took, r.measured = r.outage(r.fault), len(r.remarks) == 0
 	open, err := r.writable(ctx)
 	if err != nil {
 		return err
@@ -217,7 +217,7 @@ func (r *run) byOperator(ctx context.Context) error {
 		return err
 	}
 	_, err := r.cli(ctx, "failover", r.pool.Name)
-	r.remark = "a new writer that falls silent before anybody replicates from it is replaced by mpp failover only (not timed)"
+	r.say("a new writer that falls silent before anybody replicates from it is replaced by mpp failover only (not timed)")
 	return err
 }
 
@@ -237,13 +237,13 @@ func (r *run) mend(ctx context.Context) error {
 			if _, err := r.cli(ctx, "failovers", "ack", "--all", "--pool", r.pool.Name); err != nil {
 				return err
 			}
-			r.remark = "a failover stopped and was acknowledged"
+			r.say("a failover stopped and was acknowledged")
 		}
 		if ops[i].Kind == mpp.OpRejoin && ops[i].Lost != "" {
 			if err := r.rebuild(ctx, r.host(ops[i].Old)); err != nil {
 				return err
 			}
-			r.remark = "a node that came back with transactions of its own was kept out, and rebuilt by mpp rejoin --clone"
+			r.say("a node that came back with transactions of its own was kept out, and rebuilt by mpp rejoin --clone")
 			break
 		}
 	}

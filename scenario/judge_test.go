@@ -317,7 +317,7 @@ func (r *run) lossTold(lost int, mayLose bool) error {
 	case r.op != nil && r.op.NothingLost != "":
 		return fmt.Errorf("%d acknowledged writes are lost, and the report claims a proof that none is: %s", lost, r.op.NothingLost)
 	}
-	r.remark = fmt.Sprintf("%d acknowledged writes lost (no semi-sync)", lost)
+	r.say(fmt.Sprintf("%d acknowledged writes lost (no semi-sync)", lost))
 	return nil
 }
 

@@ -183,7 +183,7 @@ func badLink(ctx context.Context, r *run) error {
 		return fmt.Errorf("the ACTIVE node lost its state: %s", events)
 	}
 	if n := strings.Count(events, "-> FAIL"); n > 0 {
-		r.remark = fmt.Sprintf("%d times a node was FAIL", n)
+		r.say(fmt.Sprintf("%d times a node was FAIL", n))
 	}
 	if err := r.kept(ctx, old); err != nil {
 		_, recovered := r.cli(ctx, "recover", r.pool.Name)

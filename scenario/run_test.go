@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,8 +39,15 @@ type run struct {
 	measured bool
 	// op is the operation that the scenario is about.
 	op *mpp.Operation
-	// remark is worth a word in the summary.
-	remark string
+	// remarks are worth a word in the summary.
+	remarks []string
+}
+
+// say adds a remark for the summary.
+func (r *run) say(text string) {
+	if !slices.Contains(r.remarks, text) {
+		r.remarks = append(r.remarks, text)
+	}
 }
 
 // cli runs the program mpp against the lab's mppd.

@@ -186,7 +186,7 @@ func (s *stage) once(t *testing.T, j job, n int) (r *run, err error) {
 	if r.writer != nil {
 		r.writer.Stop()
 	}
-	t.Logf("run %d: %s took %s, in %s %s", n, j.id, r.took.Round(time.Millisecond), time.Since(began).Round(10*time.Millisecond), r.remark)
+	t.Logf("run %d: %s took %s, in %s %s", n, j.id, r.took.Round(time.Millisecond), time.Since(began).Round(10*time.Millisecond), strings.Join(r.remarks, "; "))
 	if err != nil || os.Getenv("MPP_LAB_KEEP") != "" {
 		w.keepLogs(t, fmt.Sprintf("%s-%s-%d", j.id, j.flavour, n))
 	}

@@ -42,8 +42,10 @@ func (w *row) take(r *run, err error) {
 	if r.op != nil {
 		w.shares = append(w.shares, shareOf(r))
 	}
-	if r.remark != "" && !slices.Contains(w.remarks, r.remark) {
-		w.remarks = append(w.remarks, r.remark)
+	for _, text := range r.remarks {
+		if !slices.Contains(w.remarks, text) {
+			w.remarks = append(w.remarks, text)
+		}
 	}
 }
 
