@@ -35,13 +35,27 @@ func (d *hosts) start(ctx context.Context) error {
 	fmt.Fprintf(d.Out, "making three hosts, each with a server (%s %s, %s) ...\n", d.base.Flavour, d.base.Version, d.base.Origin)
 	var err error
 	d.lab, err = lab.Up(ctx, lab.Options{
-		Dir: d.Dir, Base: d.base, Nodes: Servers, PoolName: PoolName, Mppd: d.Mppd, Detached: true,
+		Dir: d.Dir, Base: d.base, Nodes: Servers, PoolName: PoolName, Detached: true,
 		Args: []string{"--max-binlog-size=4M", "--loose-binlog-expire-logs-seconds=2400"},
 	})
 	if err != nil {
 		return fmt.Errorf("start the demo's hosts: %w", err)
 	}
-	return nil
+	if err := d.lab.WriteConfig(lab.ConfigOptions{Failover: d.commands()}); err != nil {
+		return fmt.Errorf("write the demo's configuration: %w", err)
+	}
+	fmt.Fprintln(d.Out, "starting mppd ...")
+	return d.lab.StartMppd(ctx, d.Mppd)
+}
+
+// commands are how a server is started and stopped on its host, for mpp rejoin --clone: there
+// is no systemd. A host's name is what follows the lab's in that of its namespace.
+func (d *hosts) commands() string {
+	var b strings.Builder
+	for _, verb := range []string{"start", "stop"} {
+		fmt.Fprintf(&b, "%s_command = %q\n", verb, fmt.Sprintf(`%s lab %s --dir %s "$(ip netns identify | cut -d- -f3-)"`, d.Mpp, verb, d.Dir))
+	}
+	return b.String()
 }
 
 func (d *hosts) pool() *lab.Pool { return d.lab.Pools[0] }
@@ -182,6 +196,7 @@ the ACTIVE server is lost, MPP promotes another one and moves the address. It is
 				{"mpp explain " + PoolName, "why each node is what it is, and what would happen next"},
 				{onLab("cut", "db1"), "a whole host gone without a word; heal db1 ends it"},
 				{d.command("freeze 1"), "a server that hangs: connects and never answers; thaw 1 ends it, and MPP looks what it wrote"},
+				{"mpp rejoin db1 --clone", "where MPP keeps it out for that: its data is replaced by a copy"},
 				{"mpp doctor " + PoolName, "tries all that a failover will need, and harms nothing"},
 			},
 		},
