@@ -287,6 +287,9 @@ func (l *loop) showTrouble() {
 	if l.lost != "" {
 		text = strings.TrimPrefix(text+"; "+l.lost, "; ")
 	}
+	for _, a := range l.arbiters {
+		a.Unrecorded(text)
+	}
 	l.views.setJournalError(text)
 }
 

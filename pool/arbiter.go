@@ -37,6 +37,8 @@ type Arbiter struct {
 	// settled is when the last operation that moved the role ended: what was polled before says
 	// nothing about who should follow whom.
 	settled time.Time
+	// unrecorded says why the journal cannot be written, "" while it can.
+	unrecorded string
 	// mended is when a node was last made a replica again.
 	mended time.Time
 }
@@ -81,6 +83,10 @@ func New(p Policy, memory mpp.PoolMemory) *Arbiter {
 	a.points = placeCheckpoints(p.Checkpoints, nil)
 	return a
 }
+
+// Unrecorded tells the arbiter why the journal cannot be written, "" when it can: no failover
+// starts by itself that a restart would forget.
+func (a *Arbiter) Unrecorded(why string) { a.unrecorded = why }
 
 // touch notes that the step under way may have changed n.
 func (a *Arbiter) touch(n *node) {

@@ -134,7 +134,7 @@ func (a *Arbiter) commandFailover(now time.Time, c mpp.Command) (*mpp.Operation,
 	gates := o.gates()
 	for _, g := range gates {
 		switch {
-		case g.Open, g.Name == "allowed" && a.policy.Failover.Manual, g.Name == "calm":
+		case g.Open, g.Name == "allowed", g.Name == "calm": // whoever asks for it knows
 		case g.Name == "complete" && (c.Options.AcceptLoss || o.active == nil):
 		case g.Name == "witnessed" && !o.contradicted(): // nobody else can say; whoever asks for it knows
 		case (g.Name == "dead" || g.Name == "witnessed" || g.Name == "complete") && o.active == nil:

@@ -245,6 +245,8 @@ func gateAllowed(o *outage) (bool, string) {
 	switch {
 	case o.a.policy.Failover.Manual:
 		return false, "mode = \"manual\": mpp failover " + o.a.policy.Name + " starts it"
+	case o.a.unrecorded != "":
+		return false, "the journal cannot be written, and a restart would forget who was promoted: " + o.a.unrecorded
 	case o.a.head.Maintenance.InForce(o.now):
 		return false, "the pool is in maintenance until " + endOf(o.a.head.Maintenance)
 	case o.active != nil && o.active.mem.Maintenance.InForce(o.now):

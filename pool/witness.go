@@ -112,6 +112,10 @@ func (o *outage) witness(n *node) (testimony, string) {
 		return receiving, fmt.Sprintf("%s received transactions at %s", address, clock(n.link.advanced))
 	case c.IO == "Yes" && tested && !o.stuck() && o.now.Sub(n.link.tested) <= linkPause:
 		return receiving, fmt.Sprintf("%s connected to it anew at %s", address, clock(n.link.tested))
+	case c.IO == "Yes" && c.SQL == "No":
+		// With a stopped applier it must not be asked to connect anew: MariaDB would throw away what
+		// it has received. The others' words count.
+		return mute, address + " has its applier stopped, and its link cannot be tried"
 	case c.IO == "Yes":
 		return quiet, address + " has its link open, and nothing came since"
 	case !lost(c) && c.IOErrno == 0:
@@ -287,7 +291,7 @@ const (
 // not answer: an idle link cannot tell a dead source from a quiet one, and one that was broken
 // before nothing at all.
 func (a *Arbiter) testLinks(now time.Time, active *node) {
-	if a.roleBusy() || a.head.Maintenance.InForce(now) {
+	if a.roleBusy() || a.head.Maintenance.InForce(now) || active.mem.Maintenance.InForce(now) {
 		return
 	}
 	// Those under way keep no other node from being tested: it was only heard a moment later.
