@@ -194,3 +194,19 @@ func TestAWriterThatIsOutIsClosedSoThatTheRestartedActiveNodeCanBeOpened(t *test
 		t.Errorf("writers %v, steps %v", got, r.log)
 	}
 }
+
+func TestErrantTransactionsAreSeenThoughPollsOverlapEachTime(t *testing.T) {
+	r := settled(t)
+	r.server("c").extra = uuidOf("c") + ":1"
+	for range 3 {
+		c, a := r.observe("c"), r.observe("a") // both under way at the same time
+		c.Took, a.At = 10*time.Millisecond, c.At.Add(time.Millisecond)
+		r.now = r.now.Add(20 * time.Millisecond)
+		r.step(mpp.Input{Observation: &c})
+		r.step(mpp.Input{Observation: &a})
+		r.now = r.now.Add(time.Second)
+	}
+	if got := r.a.index["c:1"].mem.Errant; got != uuidOf("c")+":1" {
+		t.Errorf("errant: %q", got)
+	}
+}

@@ -132,14 +132,26 @@ func (a *Arbiter) compareWith(active *node, o *mpp.Observation) {
 	}
 	source := plan.Node{Address: active.policy.Address, Observation: o}
 	for _, n := range a.nodes {
-		if n == active || n.spoke == nil || !n.spoke.At.Add(n.spoke.Took).Before(o.At) {
+		said := n.saidBefore(o.At)
+		if n == active || said == nil {
 			continue
 		}
-		if errant := plan.Errant(&plan.Node{Address: n.policy.Address, Observation: n.spoke}, &source); errant != n.mem.Errant {
+		if errant := plan.Errant(&plan.Node{Address: n.policy.Address, Observation: said}, &source); errant != n.mem.Errant {
 			n.mem.Errant = errant
 			a.touch(n)
 		}
 	}
+}
+
+// saidBefore is the node's last poll that had ended by then, of the last two: polls that begin almost
+// together do so each time.
+func (n *node) saidBefore(then time.Time) *mpp.Observation {
+	for _, o := range []*mpp.Observation{n.spoke, n.spokeBefore} {
+		if o != nil && o.At.Add(o.Took).Before(then) {
+			return o
+		}
+	}
+	return nil
 }
 
 // expectsBrokenLinks reports whether replicas may well have lost their source now: it is
