@@ -60,7 +60,7 @@ func (p *Pool) judgeMetal(s scope) {
 		one: faultf("write ssh = { key_file = ..., known_hosts = ... }, or ssh = { local = true } if it is this host",
 			"nothing says how to reach its host, which the virtual address needs"),
 	})
-	p.judgeLocal(s)
+	p.judgeHosts(s)
 }
 
 // lacking is something that nodes lack.
@@ -89,19 +89,22 @@ func (p *Pool) judgeEach(s scope, l lacking) {
 	}
 }
 
-// judgeLocal warns when several nodes are on this host: the address cannot tell them apart.
-func (p *Pool) judgeLocal(s scope) {
-	var first *Node
+// judgeHosts refuses two nodes on one host: the address would be taken from the ACTIVE node with
+// what is taken from the other, and put back, and so on.
+func (p *Pool) judgeHosts(s scope) {
+	owner := map[string]*Node{}
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
-		switch {
-		case !n.SSH.Local:
-		case first == nil:
-			first = n
-		default:
-			p.scopeOf(s, n).warn("ssh.local", fmt.Sprintf("node %s is on this host, too: the virtual address does not tell them apart", first.Address), "this is well for trying things out only")
-			return
+		host := "this host"
+		if !n.SSH.Local {
+			host = fmt.Sprintf("%s, port %d", n.SSH.Host, n.SSH.Port)
 		}
+		if first := owner[host]; first != nil {
+			p.scopeOf(s, n).fault("ssh", faultf(`give each node a host of its own, or set vip.kind = "none"`,
+				"node %s is on the same host (%s): the virtual address could not tell them apart", first.Address, host))
+			continue
+		}
+		owner[host] = n
 	}
 }
 
