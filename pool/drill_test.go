@@ -12,7 +12,7 @@ import (
 // What the drills of package sim have found, each in the smallest history that shows it.
 
 func TestReplicasThatAFailoverCouldNotStartAgainAreStartedLater(t *testing.T) {
-	r := settled(t)
+	r := settled(t, func(p *Policy) { p.Failover.Rejoin = false })
 	broken := true
 	r.answer = func(task *mpp.Task) *mpp.StepResult {
 		if broken && (task.Step.Kind == mpp.StepDrain || task.Step.Kind == mpp.StepStartReplica) {

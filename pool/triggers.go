@@ -325,7 +325,7 @@ func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 	served := takesWrites(active) || awaitsReplicas(active)
 	writable := answers && !o.Server.ReadOnly && (takesWrites(active) || (n.mem.State == mpp.Failed && a.awaitsOpening(now, active)))
 	stray := a.policy.Failover.Addresses && n.strays >= strayLooks && (served || !answers || o.Server.ReadOnly)
-	back := answers && n.mem.Failing != mpp.Reach && a.policy.Failover.Rejoin && n.keptOut == "" && a.mayRejoin(active, n) && served
+	back := answers && n.mem.Failing != mpp.Reach && (a.policy.Failover.Rejoin || n.mem.Halted) && n.keptOut == "" && a.mayRejoin(active, n) && served
 	op := mpp.Operation{Kind: mpp.OpFence, Old: n.policy.Address}
 	switch {
 	case back:
