@@ -288,3 +288,20 @@ func settingsOf(p *mpp.PoolView) []mpp.Finding {
 	}
 	return list
 }
+
+// noteAcknowledged writes into the reports that an operator has seen to them; 0 means all of the
+// pool that stopped.
+func (s source) noteAcknowledged(pool string, id uint64) {
+	list, err := s.d.reports.List(pool, 0)
+	for i := range list {
+		op := &list[i]
+		if op.Kind != mpp.OpFailover || op.Outcome != mpp.Stopped || !op.Acknowledged.IsZero() || (id != 0 && op.ID != id) {
+			continue
+		}
+		op.Acknowledged = time.Now()
+		err = errors.Join(err, s.d.reports.Keep(op))
+	}
+	if err != nil {
+		s.d.log.Error().Err(err).Msg("a report does not say that it was acknowledged")
+	}
+}

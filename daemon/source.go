@@ -49,6 +49,9 @@ func (s source) Do(ctx context.Context, pool string, c mpp.Command) (mpp.Result,
 	}
 	select {
 	case r := <-reply:
+		if r.Done && c.Verb == mpp.VerbAcknowledge {
+			s.noteAcknowledged(pool, c.Operation)
+		}
 		return r, nil
 	case <-ctx.Done():
 		return mpp.Result{}, fmt.Errorf("wait for %s: %w; it may still be carried out", c.Verb, ctx.Err())

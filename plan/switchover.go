@@ -117,9 +117,6 @@ func cut(s *scene) []mpp.Step {
 		return mpp.Step{Kind: kind, Node: s.op.Old, Detail: detail, Limit: min(cutLimit, s.f.Policy.StepTimeout)}
 	}
 	steps := []mpp.Step{at(mpp.StepReadOnly, ""), at(mpp.StepEndSessions, "")}
-	if s.f.Policy.Addresses {
-		steps = append(steps, at(mpp.StepRemoveAddress, ""))
-	}
 	if s.f.Policy.StopConnections == "offline_mode" {
 		steps = append(steps, at(mpp.StepStopConnections, "offline_mode"))
 	}
@@ -129,7 +126,13 @@ func cut(s *scene) []mpp.Step {
 // final reads where the old node ends, after its last session is gone: one that may pass
 // read_only could have written until then.
 func final(s *scene) []mpp.Step {
-	return []mpp.Step{{Kind: mpp.StepPosition, Node: s.op.Old, Limit: min(cutLimit, s.f.Policy.StepTimeout)}}
+	limit := min(cutLimit, s.f.Policy.StepTimeout)
+	steps := []mpp.Step{{Kind: mpp.StepPosition, Node: s.op.Old, Limit: limit}}
+	if s.f.Policy.Addresses {
+		// Not before the sessions have ended: without the address no client would hear of it.
+		steps = append(steps, mpp.Step{Kind: mpp.StepRemoveAddress, Node: s.op.Old, Limit: limit})
+	}
+	return steps
 }
 
 func catchUp(s *scene) []mpp.Step {
@@ -187,6 +190,9 @@ func afterSwitchover(s *scene) next {
 	}
 	if st := s.last(mpp.StepAddAddress, s.op.New); st != nil && st.Status == mpp.StepFailed {
 		return end(mpp.Completed, "%s takes writes, and has not got the virtual address yet: %s", s.op.New, st.Text)
+	}
+	if !s.done(mpp.StepRepoint, s.op.Old) {
+		return end(mpp.Completed, "%s takes writes, and %s is no replica of it yet", s.op.New, s.op.Old)
 	}
 	return end(mpp.Completed, "%s takes writes, %s is a replica", s.op.New, s.op.Old)
 }

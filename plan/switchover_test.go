@@ -34,8 +34,8 @@ func TestSwitchoverChecksThenCutsThenPromotesThenRepoints(t *testing.T) {
 		await: await-transactions a
 		cut: read-only a
 		cut: end-sessions a
-		cut: remove-address a
 		final: position a
+		final: remove-address a
 		catch-up: await-set b
 		ready: hook before-promote
 		promote: promote b

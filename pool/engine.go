@@ -432,7 +432,10 @@ func (a *Arbiter) moveRole(now time.Time, op *mpp.Operation) {
 // endRole takes in that the operation which moves the role has ended.
 func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 	repeats := a.repeats(op)
-	a.head.Operation, a.settled = nil, now
+	a.head.Operation, a.settled, a.readiness = nil, now, nil
+	for _, n := range a.nodes {
+		n.address = nil // looked at while the address moved
+	}
 	a.headChanged, a.headSync = true, true
 	severity := mpp.Info
 	switch {

@@ -203,7 +203,7 @@ func (a *Arbiter) acknowledge(c mpp.Command) mpp.Result {
 		}
 		return mpp.Result{Refused: what + " of pool " + a.policy.Name + " waits to be acknowledged", Changes: []string{}}
 	}
-	a.head.Unacknowledged = left
+	a.head.Unacknowledged, a.readiness = left, nil
 	a.headChanged, a.headSync = true, true
 	changes := []string{}
 	for _, id := range before {

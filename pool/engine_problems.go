@@ -43,6 +43,9 @@ func notReady(a *Arbiter, now time.Time) string {
 	if r == nil || r.Ready || a.head.Operation != nil || a.activeNode() == nil || a.watchesClosely() {
 		return ""
 	}
+	if a.policy.Failover.Manual && len(r.Blockers) == 1 && strings.HasPrefix(r.Blockers[0], "allowed:") {
+		return "" // as it is meant to be
+	}
 	return r.Summary
 }
 

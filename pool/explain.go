@@ -92,6 +92,8 @@ func (a *Arbiter) next(now time.Time, n *node) string {
 		return "nothing until this poller is no longer cut off"
 	case a.held(now, n):
 		return "nothing by itself: maintenance"
+	case n.mem.State == mpp.Failed && a.engine() && n.unattached != "":
+		return "stays FAIL until it is a replica again: mpp rejoin " + n.policy.Address
 	case n.mem.State == mpp.Failed && a.policy.AutoRecover > 0:
 		return fmt.Sprintf("UNKNOWN after %s of good polls (auto_recover), or by mpp recover %s", a.policy.AutoRecover, n.policy.Address)
 	case n.mem.State == mpp.Failed:

@@ -189,7 +189,7 @@ func (a *Arbiter) endRepair(now time.Time, op *mpp.Operation) {
 	if !repeats && (op.Kind != mpp.OpTestLinks || op.Outcome != mpp.Completed) {
 		a.tellOperation(now, op, severity, string(op.Outcome)+": "+op.Why)
 	}
-	if op.Kind == mpp.OpRejoin && (!repeats || op.Outcome == mpp.Completed) {
+	if op.Kind != mpp.OpTestLinks && (!repeats || op.Outcome == mpp.Completed) {
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionReport, Operation: op.Clone()})
 	}
 	if n == nil || op.Kind == mpp.OpTestLinks {
