@@ -557,3 +557,16 @@ func TestAnOldNodeThatAnswersDuringTheFailoverLeavesNoProof(t *testing.T) {
 		t.Errorf("it claims %q", answered.op.NothingLost)
 	}
 }
+
+func TestWhatAReplicaThatWasLostBeforeMayHaveAcknowledgedIsNotGivenUp(t *testing.T) {
+	f := semiSync(dead())
+	// c acknowledged 101 and was lost; a has answered since, and nobody acknowledges any more.
+	f.Nodes[0].Observation.Server.GTID, f.Nodes[0].Observation.Server.SemiSync.Clients = upTo(101), 0
+	f.Nodes[2].Reachable, f.Nodes[2].LostAt, f.Nodes[2].Barred = false, morning().Add(-time.Hour), "its last poll failed"
+	if p := Promise(morning(), f, "a:1"); p != "" {
+		t.Errorf("a promise: %s", p)
+	}
+	failover(t, f, deadA).hasNot("promote").ends(mpp.Stopped, "1 transactions would be lost")
+	f.Nodes[2].Observation.Server.SemiSync, f.Nodes[2].Observation.Server.Settings.SemiSyncReplica = &mpp.SemiSync{}, false
+	failover(t, f, deadA).ends(mpp.Completed, "b:1").noted("acknowledged to nobody")
+}

@@ -181,7 +181,17 @@ func Promise(now time.Time, f *Facts, old string) string {
 	if len(who) == 0 || len(Unasked(f, old)) > 0 || !f.node(old).waits(now) {
 		return ""
 	}
+	if lost, err := KnownMissing(f, old); err != nil || !lost.IsEmpty() && !f.allOthers(old, (*Node).heard) {
+		return "" // one that was lost before may have acknowledged it
+	}
 	return promiseText(len(who))
+}
+
+// allOthers reports whether every node besides old was asked, or is known to acknowledge nothing.
+func (f *Facts) allOthers(old string, asked func(*Node) bool) bool {
+	return !slices.ContainsFunc(f.Nodes, func(n Node) bool {
+		return n.Address != old && !asked(&n) && (n.Observation == nil || n.acknowledges())
+	})
 }
 
 func promiseText(count int) string {
@@ -272,7 +282,7 @@ func (s *scene) countLoss() string {
 	case p.AnyLoss || s.op.Options.AcceptLoss || (lost.IsEmpty() && s.op.NothingLost != ""):
 	case unasked != "" && log == "":
 		why = fmt.Sprintf("%s acknowledges commits of %s and was not asked: what was acknowledged may be there alone", unasked, s.op.Old)
-	case b.behind.IsEmpty() && promise != "":
+	case b.behind.IsEmpty() && promise != "" && s.f.allOthers(s.op.Old, func(n *Node) bool { return s.done(mpp.StepStopReceiver, n.Address) }):
 		s.note("%d transactions were on %s alone and had been acknowledged to nobody: %s", lost.Count(), s.op.Old, promise)
 	case lost.Count() > p.MaxLoss:
 		why = fmt.Sprintf("%d transactions would be lost (%s), and max_loss is %d", lost.Count(), lost.String(), p.MaxLoss)

@@ -210,3 +210,30 @@ func TestErrantTransactionsAreSeenThoughPollsOverlapEachTime(t *testing.T) {
 		t.Errorf("errant: %q", got)
 	}
 }
+
+func TestAHalfPromotedTargetIsClosedSoThatTheOldWriterCanBeOpenedAgain(t *testing.T) {
+	r := settled(t)
+	r.answer = func(task *mpp.Task) *mpp.StepResult {
+		switch {
+		case task.Step.Kind == mpp.StepPromote: // done, and nobody hears of it
+			r.effect(&task.Step)
+			return &mpp.StepResult{Text: "the connection was lost", Unreachable: true}
+		case task.Kind == mpp.OpSwitchover && task.Step.Undo:
+			return &mpp.StepResult{Text: "no answer", Unreachable: true}
+		}
+		return nil
+	}
+	r.command(mpp.Command{Verb: mpp.VerbSwitchover, Node: "b:1"})
+	r.carryOut()
+	if r.server("b").readOnly || !r.server("a").readOnly {
+		t.Fatal("b is not half-promoted")
+	}
+	r.rounds(8)
+	r.look("a", "b")
+	r.look("a", "b")
+	r.rounds(4)
+	r.want("a ACTIVE, b STANDBY, c STANDBY")
+	if got := r.writers(); !slices.Equal(got, []string{"a"}) || !r.server("b").readOnly || !r.server("a").vip || r.server("b").source != "a:1" {
+		t.Errorf("writers %v, b follows %q, steps %v", got, r.server("b").source, r.log)
+	}
+}

@@ -323,7 +323,7 @@ func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 	// Where the ACTIVE node does not take writes, the only one that does is not closed, nor loses the
 	// address that somebody has given it.
 	served := takesWrites(active) || awaitsReplicas(active)
-	writable := answers && !o.Server.ReadOnly && (takesWrites(active) || (n.mem.State == mpp.Failed && a.awaitsOpening(now, active)))
+	writable := answers && !o.Server.ReadOnly && (takesWrites(active) || ((active.mem.Closed || n.mem.State == mpp.Failed) && a.awaitsOpening(now, active)))
 	stray := a.policy.Failover.Addresses && n.strays >= strayLooks && (served || !answers || o.Server.ReadOnly)
 	back := answers && n.mem.Failing != mpp.Reach && (a.policy.Failover.Rejoin || n.mem.Halted) && n.keptOut == "" && a.mayRejoin(active, n) && served
 	op := mpp.Operation{Kind: mpp.OpFence, Old: n.policy.Address}
