@@ -89,7 +89,7 @@ func (r *Runner) Run(t mpp.Task) {
 // overtake ends what older operations of the pool still do; r.mu is held.
 func (r *Runner) overtake(t mpp.Task) {
 	for _, e := range r.running {
-		if e.task.Pool == t.Pool && e.task.Operation != t.Operation {
+		if e.task.Pool == t.Pool && e.task.Operation < t.Operation {
 			e.cancel(errOvertaken)
 		}
 	}
