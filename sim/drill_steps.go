@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"mpp"
@@ -144,7 +145,7 @@ func (d *drill) end(e *errand, wait time.Duration, r mpp.StepResult) {
 // overtake ends what older operations still do: some of it may have been done already.
 func (d *drill) overtake(operation uint64) {
 	for _, e := range d.errands {
-		if !e.over && e.life == d.life && e.task.Operation != operation {
+		if !e.over && e.life == d.life && e.task.Operation < operation {
 			e.over = true
 			if d.chance(0.3) {
 				d.do(&e.task.Step)
@@ -167,7 +168,9 @@ func (d *drill) orphanErrands() {
 	d.tidy()
 }
 
-func (d *drill) tidy() { d.errands = d.errands[:0] }
+func (d *drill) tidy() {
+	d.errands = slices.DeleteFunc(d.errands, func(e *errand) bool { return e.over })
+}
 
 func noAnswer() mpp.StepResult { return mpp.StepResult{Text: "no answer", Unreachable: true} }
 
