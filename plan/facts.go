@@ -129,6 +129,21 @@ func Channel(o *mpp.Observation) *mpp.Channel {
 	return &o.Channels[0]
 }
 
+// CaughtUp reports whether a server has executed everything that it has received, and goes on doing so.
+func CaughtUp(o *mpp.Observation) bool {
+	c := Channel(o)
+	if c == nil || c.SQL != "Yes" || c.Received == "" {
+		return false
+	}
+	n := Node{Observation: o}
+	done, err := executed(n.flavour(), n.position())
+	if err != nil {
+		return false
+	}
+	received, err := gtid.Parse(n.flavour(), c.Received)
+	return err == nil && done.Contains(received)
+}
+
 // flavour is the node's product, empty when it is not known.
 func (n *Node) flavour() string {
 	if n == nil || n.Observation == nil {

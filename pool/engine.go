@@ -48,6 +48,8 @@ type engineNode struct {
 	keptOut       string
 	// linkTests counts the tests of links since it was last well.
 	linkTests int
+	// behind says that n.unfit is a matter of lag alone.
+	behind bool
 	// unpointed says why it could not be made a replica of the new ACTIVE node, "" for nothing.
 	unpointed string
 	// closesUntil is how long a statement by which MPP closed the node may still come into force.
@@ -66,7 +68,7 @@ func (a *Arbiter) engine() bool {
 
 // judgeFitness notes what a poll says about promoting the node. While the ACTIVE node of a pool
 // with an engine is silent, what was so before holds: replicas cannot say any more how far
-// behind they are.
+// behind they are. One that was too far behind is fit again when it has executed all that it got.
 func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 	n.unattached = o.Unattached()
 	if !a.engine() {
@@ -86,7 +88,9 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 		n.mem.Halted = n.mem.Halted && c.IO == "No"
 	}
 	if !a.expectsBrokenLinks() {
-		n.unfit = o.Unfit()
+		n.unfit, n.behind = o.Unfit(), onlyBehind(o)
+	} else if n.behind && plan.CaughtUp(o) {
+		n.unfit, n.behind = "", false
 	}
 	if n.mem.State == mpp.Active {
 		a.compareWith(n, o)
@@ -95,6 +99,13 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 			n.mem.Closed = n.mem.Closed && (a.head.Operation != nil || o.At.Before(n.closesUntil))
 		}
 	}
+}
+
+// onlyBehind reports whether nothing but its lag makes a copy unfit.
+func onlyBehind(o *mpp.Observation) bool {
+	return o.Unfit() != "" && !slices.ContainsFunc(o.Checks, func(c mpp.CheckResult) bool {
+		return c.Status == mpp.Critical && c.Kind != mpp.KindLag && (c.Class == mpp.Replica || c.Name == "connect")
+	})
 }
 
 // warnOfRisks tells, once a run and when they change, which settings of a server lose data.

@@ -265,6 +265,7 @@ func TestARepairOfALongTimeAgoDoesNotCloseTheOnlyWriter(t *testing.T) {
 	r := settled(t)
 	r.server("c").readOnly = false
 	r.poll("c")
+	r.poll("a")
 	if !r.a.repairing("c:1", mpp.OpFence) {
 		t.Fatalf("no repair: %v", r.log)
 	}

@@ -262,7 +262,9 @@ func TestAServerThatIsStuckIsNotFailedOverWhileSomethingComesFromIt(t *testing.T
 
 func TestNothingIsStartedWhenEveryReplicaIsUnfit(t *testing.T) {
 	r := settled(t)
-	r.server("b").lag, r.server("c").lag = time.Hour, time.Hour
+	for _, name := range []string{"b", "c"} {
+		r.server(name).lag, r.server(name).executed = time.Hour, 50
+	}
 	r.rounds(1)
 	r.wantGateIf("candidate", true, false, "b:1: far behind; c:1: far behind")
 	r.server("a").trouble = mpp.KindRefused

@@ -322,8 +322,10 @@ func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 	answers := o != nil && o.Answered && o.Server.Flavour != "" && o.At.After(active.mem.Since) && o.At.After(a.settled)
 	// Where the ACTIVE node does not take writes, the only one that does is not closed, nor loses the
 	// address that somebody has given it.
-	served := takesWrites(active) || awaitsReplicas(active)
-	writable := answers && !o.Server.ReadOnly && (takesWrites(active) || ((active.mem.Closed || n.mem.State == mpp.Failed) && a.awaitsOpening(now, active)))
+	handed := handedOver(active, n)
+	served := (takesWrites(active) || awaitsReplicas(active)) && !handed
+	writable := answers && !o.Server.ReadOnly &&
+		((takesWrites(active) && !handed) || ((active.mem.Closed || n.mem.State == mpp.Failed) && a.awaitsOpening(now, active)))
 	stray := a.policy.Failover.Addresses && n.strays >= strayLooks && (served || !answers || o.Server.ReadOnly)
 	back := answers && n.mem.Failing != mpp.Reach && (a.policy.Failover.Rejoin || n.mem.Halted) && n.keptOut == "" && a.mayRejoin(active, n) && served
 	op := mpp.Operation{Kind: mpp.OpFence, Old: n.policy.Address}
@@ -338,6 +340,17 @@ func (a *Arbiter) considerFence(now time.Time, active, n *node) {
 		return
 	}
 	a.begin(now, op)
+}
+
+// handedOver reports whether n, which nothing has failed, was found open after the last poll of the
+// ACTIVE node: whoever moves the role by hand closes that one first, and what is known of it may be
+// from before. Its next poll tells.
+func handedOver(active, n *node) bool {
+	o := n.observation
+	if n.mem.State == mpp.Failed || o == nil || o.Server.Flavour == "" || o.Server.ReadOnly {
+		return false
+	}
+	return active.observation == nil || !active.observation.At.After(o.At.Add(o.Took))
 }
 
 // awaitsOpening reports whether the ACTIVE node only waits to be opened: its server was restarted, or
