@@ -236,8 +236,8 @@ func managerDies(ctx context.Context, r *run) error {
 	if r.took < time.Second {
 		return fmt.Errorf("the answer turned to no after %s already, and data is fresh for 5 s", r.took)
 	}
-	if gap := r.outage(died); gap > 0 {
-		return fmt.Errorf("the client noticed that the manager died: %s", gap)
+	if err := r.unnoticed(died); err != nil {
+		return fmt.Errorf("the manager died: %w", err)
 	}
 	if err := r.lab.StartMppd(ctx, r.mppd); err != nil {
 		return err

@@ -46,7 +46,7 @@ func failoverTable() []scenario {
 		{
 			id: "A5", what: "disk full: reads work, commits hang (write check on)", expected: "5 s", limits: limits{5 * time.Second, 5 * time.Second},
 			runs: 10, setup: writeCheck,
-			act: losesAlive(func(_ context.Context, r *run) error { return r.old.Fill() }),
+			act: losesAlive(func(_ context.Context, r *run) error { r.unlogged = true; return r.old.Fill() }),
 		},
 		{
 			id: "A6", what: "commits blocked for ever because no semi-sync replica is left to acknowledge, another is healthy",
@@ -160,6 +160,9 @@ func (r *run) savedExtra(op *mpp.Operation) error {
 		return err
 	}
 	for _, note := range report.Notes {
+		if r.unlogged && strings.Contains(note, "its binary logs do not have") {
+			return nil
+		}
 		for word := range strings.FieldsSeq(note) {
 			path := strings.Trim(word, `"',:;()`)
 			if !strings.HasPrefix(path, "/") {

@@ -87,10 +87,22 @@ func (r *run) kept(ctx context.Context, old *lab.Host) error {
 	if err := r.moves(ctx); err != nil {
 		return err
 	}
-	if gap := r.outage(r.fault); gap > 0 {
-		return fmt.Errorf("the client had no writer for %s", gap)
+	if err := r.unnoticed(r.fault); err != nil {
+		return err
 	}
 	return r.account(ctx, false)
+}
+
+// unnoticed says whether the client has noticed anything since a moment: a write or connect that
+// failed, or a gap that no busy machine explains.
+func (r *run) unnoticed(since time.Time) error {
+	const busy = time.Second
+	for _, o := range r.writer.Record().Outages {
+		if o.End.After(since) && (len(o.Errors) > 0 || time.Duration(o.Length) > busy) {
+			return fmt.Errorf("the client had no writer for %s: %v", o.Length, o.Errors)
+		}
+	}
+	return nil
 }
 
 // problem waits until the pool shows a problem.

@@ -206,8 +206,8 @@ func (r *run) refusesLong(ctx context.Context) error {
 	if err := commit(); err != nil {
 		return fmt.Errorf("the transaction that was to be left alone: %w", err)
 	}
-	if gap := r.outage(r.fault); gap > 0 {
-		return fmt.Errorf("the client noticed a switchover that was refused: %s", gap)
+	if err := r.unnoticed(r.fault); err != nil {
+		return fmt.Errorf("a switchover that was refused: %w", err)
 	}
 	return r.finish(ctx, false)
 }
@@ -331,8 +331,8 @@ func (r *run) refused(ctx context.Context, target *lab.Host, reason string, more
 	if !strings.Contains(err.Error(), reason) {
 		return fmt.Errorf("the reason %q is not in: %w", reason, err)
 	}
-	if gap := r.outage(since); gap > 0 {
-		return fmt.Errorf("the client noticed: %s", gap)
+	if err := r.unnoticed(since); err != nil {
+		return err
 	}
 	if err := r.oneWriter(ctx, old); err != nil {
 		return err

@@ -37,6 +37,8 @@ type run struct {
 	// took is what the scenario measures: an outage unless it says otherwise.
 	took     time.Duration
 	measured bool
+	// unlogged says that the old node may number transactions that it could not write down.
+	unlogged bool
 	// op is the operation that the scenario is about.
 	op *mpp.Operation
 	// remarks are worth a word in the summary.
