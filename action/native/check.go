@@ -30,9 +30,9 @@ func (t *task) needs(s *session) []replication.Need {
 	return list
 }
 
-// check is the step check: it logs in, and looks for what would be missing later.
+// check is the step check: it logs in anew, and looks for what would be missing later.
 func check(ctx context.Context, t *task) (outcome, error) {
-	s, err := t.session(ctx)
+	s, err := t.login(ctx)
 	if err != nil {
 		return outcome{}, err
 	}

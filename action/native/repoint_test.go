@@ -248,3 +248,16 @@ func TestCheckNamesMissingGrants(t *testing.T) {
 		w.must(mpp.StepCheck, 1)
 	})
 }
+
+func TestCheckLogsInAnew(t *testing.T) {
+	each(t, both(), func(t *testing.T, w *world) {
+		w.must(mpp.StepCheck, 1) // leaves a connection that goes on to work
+		user := "ALTER USER '" + w.pool.Failover.User + "'@'%' IDENTIFIED BY "
+		w.root(0, user+"'changed'")
+		w.inStep()
+		w.fails("1045", mpp.StepCheck, 1)
+		w.root(0, user+"'"+w.pool.Failover.Password+"'")
+		w.inStep()
+		w.must(mpp.StepCheck, 1)
+	})
+}

@@ -209,6 +209,17 @@ func (t *task) session(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
+// login is a session of its own making: one that is open already says nothing of a password that was
+// changed since.
+func (t *task) login(ctx context.Context) (*session, error) {
+	s, err := t.server.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.taken = append([]*session{s}, t.taken...)
+	return s, nil
+}
+
 // another returns one more connection to the node, which the step must end by itself.
 func (t *task) another(ctx context.Context) (*session, error) { return t.server.take(ctx) }
 

@@ -40,6 +40,11 @@ func (v *server) take(ctx context.Context) (*session, error) {
 		}
 		s.cut()
 	}
+	return v.open(ctx)
+}
+
+// open makes a new connection, whatever is idle.
+func (v *server) open(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, v.limit)
 	defer cancel()
 	s, err := login(ctx, v.connector)
