@@ -220,6 +220,9 @@ type Observation struct {
 	Checks []CheckResult `json:"checks"`
 	// Answered says that the server itself said something, even an error: it lives.
 	Answered bool `json:"answered"`
+	// Dialled is how long the slowest TCP connection of this poll took to be accepted, 0 when none
+	// was: the host's kernel answers, so it is the time of the network alone.
+	Dialled time.Duration `json:"dialled_ns,omitempty"`
 	// Server is what the server said of itself; zero when the poll did not get that far.
 	Server Server `json:"server,omitzero"`
 	// Channels are its replication channels; empty on a source.

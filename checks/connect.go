@@ -102,6 +102,12 @@ func (p *Prober) tryLogin(ctx context.Context, c driver.Connector) (*link, *logi
 	defer cancel()
 	defer context.AfterFunc(p.stop, cancel)()
 	l, failed := login(ctx, c, p.o.ConnectLimit)
+	switch {
+	case failed == nil:
+		p.round.dialled = max(p.round.dialled, l.wire.dialled)
+	case failed.wire != nil:
+		p.round.dialled = max(p.round.dialled, failed.wire.dialled)
+	}
 	if failed == nil || (failed.wire != nil && failed.wire.spoke) {
 		p.round.answered = true
 	}

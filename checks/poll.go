@@ -90,6 +90,7 @@ func (p *Prober) poll(ctx context.Context, ask mpp.Ask, o *mpp.Observation) {
 		p.judge(ask, o, end)
 	}
 	o.Answered = o.Answered || r.answered
+	o.Dialled = r.dialled
 	p.settle(o.At)
 }
 

@@ -118,6 +118,7 @@ type round struct {
 	steps    []step   // those of the session that was asked
 	results  []result // one a step
 	answered bool
+	dialled  time.Duration
 	server   mpp.Server
 	channels []mpp.Channel
 	member   replication.Member

@@ -13,6 +13,8 @@ import (
 // anything was received, whether it was MySQL's protocol, and why reading or writing ended.
 type wire struct {
 	net.Conn
+	// dialled is how long the connection took to be accepted.
+	dialled time.Duration
 	// received counts bytes since the connection was opened.
 	received int
 	// head holds the first bytes until the greeting is understood; then it is nil.
@@ -84,11 +86,12 @@ type wireKey struct{}
 // dial is the driver's DialFunc: it hands the wire to the login that asked for it.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
+	began := time.Now()
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{Conn: conn, head: make([]byte, 0, 96)}
+	w := &wire{Conn: conn, head: make([]byte, 0, 96), dialled: time.Since(began)}
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := conn.SetDeadline(deadline); err != nil {
 			_ = conn.Close()

@@ -92,9 +92,13 @@ func reopenScript() []phase {
 func testLinksScript() []phase {
 	return []phase{{phaseTest, func(s *scene) []mpp.Step {
 		var steps []mpp.Step
+		limit := linkLimit
+		if w := s.op.Options.Wait; w > 0 {
+			limit = w
+		}
 		for _, n := range s.others(s.op.Old) {
 			if n.TestLink {
-				steps = append(steps, mpp.Step{Kind: mpp.StepTestLink, Node: n.Address, Peer: s.op.Old, Limit: linkLimit, Optional: true})
+				steps = append(steps, mpp.Step{Kind: mpp.StepTestLink, Node: n.Address, Peer: s.op.Old, Limit: limit, Optional: true})
 			}
 		}
 		return steps

@@ -54,6 +54,8 @@ type engineNode struct {
 	unpointed string
 	// closesUntil is how long a statement by which MPP closed the node may still come into force.
 	closesUntil time.Time
+	// slowAt is when the network to the node was last seen to be slow.
+	slowAt time.Time
 	// warned are the codes of the settings at risk that were told; risksOf and risksActive are
 	// what they were judged from.
 	warned      string
@@ -74,6 +76,9 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 	if !a.engine() {
 		n.unfit = o.Unfit()
 		return
+	}
+	if o.Dialled >= slowDial {
+		n.slowAt = o.At
 	}
 	if o.Server.Flavour != "" {
 		n.spokeBefore, n.spoke = n.spoke, o
@@ -533,10 +538,22 @@ func (a *Arbiter) addressSeen(r *mpp.AddressReport) {
 // closeLane is how a node is polled while the ACTIVE one is silent: that one with a shorter limit,
 // when nothing at all comes from it.
 func (a *Arbiter) closeLane(n *node) mpp.Lane {
-	if n.mem.State == mpp.Active && silentKind(n.mem.Kind) && !a.machine.Spent(&n.mem) {
+	if n.mem.State == mpp.Active && silentKind(n.mem.Kind) && !a.machine.Spent(&n.mem) && !n.slow() {
 		return mpp.LaneUrgent
 	}
 	return mpp.LaneConfirm
+}
+
+// A network is slow for a node when its host's kernel has taken slowDial to accept a connection
+// within slowFor: then neither a short limit nor a short test of a link proves anything.
+const (
+	slowDial = 100 * time.Millisecond
+	slowFor  = 5 * time.Minute
+)
+
+// slow reports whether the network to the node is slow.
+func (n *node) slow() bool {
+	return n.observation != nil && !n.slowAt.IsZero() && n.observation.At.Sub(n.slowAt) < slowFor
 }
 
 // aliveByReplicas says which replica shows that the silent ACTIVE node lives, "" for none.

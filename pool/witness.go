@@ -306,6 +306,7 @@ func (a *Arbiter) testLinks(now time.Time, active *node) {
 	if due {
 		a.beginWith(now, o.facts, mpp.Operation{
 			Kind: mpp.OpTestLinks, Old: active.policy.Address, Reason: active.policy.Address + " does not answer: " + active.mem.Message,
+			Options: mpp.OperationOptions{Wait: active.patience()},
 		})
 	}
 }
@@ -362,4 +363,16 @@ func (a *Arbiter) linkTested(now time.Time, st *mpp.Step) {
 	}
 	n.link.tested, n.link.alive = now, st.Alive
 	a.out = append(a.out, mpp.Action{Kind: mpp.ActionPoll, Node: st.Node})
+}
+
+// slowLink is how long a replica gets to connect anew over a network that is slow: lost packets are
+// sent again after 1, 2 and 4 seconds.
+const slowLink = 10 * time.Second
+
+// patience is how long replicas get to connect to the node anew; 0 is as usual.
+func (n *node) patience() time.Duration {
+	if n.slow() {
+		return slowLink
+	}
+	return 0
 }
