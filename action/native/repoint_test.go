@@ -250,7 +250,7 @@ func TestCheckNamesMissingGrants(t *testing.T) {
 }
 
 func TestCheckLogsInAnew(t *testing.T) {
-	each(t, both(), func(t *testing.T, w *world) {
+	each(t, both(), func(_ *testing.T, w *world) {
 		w.must(mpp.StepCheck, 1) // leaves a connection that goes on to work
 		user := "ALTER USER '" + w.pool.Failover.User + "'@'%' IDENTIFIED BY "
 		w.root(0, user+"'changed'")
