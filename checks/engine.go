@@ -23,6 +23,9 @@ type engineState struct {
 	commit        commitWatch
 }
 
+// settingsRetry is the pause after a try to read the settings that failed, while none are known.
+const settingsRetry = 5 * time.Second
+
 // semiSyncSides is what changes when somebody changes the settings of semi-sync, or loads or
 // unloads a plugin of MySQL.
 type semiSyncSides struct {
@@ -66,7 +69,11 @@ func (p *Prober) readSettings(r *round, now time.Time) {
 	e := &p.engine
 	sides := semiSyncSides{r.semi.HasSource, r.semi.HasReplica, r.semi.Source, r.semi.Replica}
 	isNew := p.lasting.opened.After(e.settingsAt)
-	if fresh := now.Sub(e.settingsAt) < p.o.PrivilegeInterval; fresh && (e.settingsBroke || (!isNew && sides == e.sides)) {
+	wait := p.o.PrivilegeInterval
+	if e.settings == nil {
+		wait = min(wait, settingsRetry) // a failover needs to know where the binary log is
+	}
+	if fresh := now.Sub(e.settingsAt) < wait; fresh && (e.settingsBroke || (!isNew && sides == e.sides)) {
 		return
 	}
 	dialect := p.lasting.dialect
