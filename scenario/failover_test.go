@@ -339,7 +339,7 @@ func manyPools(ctx context.Context, r *run) error {
 			return err
 		}
 		// The clients of 20 pools share two cores with 60 servers.
-		if err := one.write(ctx, lab.WriteOptions{Interval: 20 * time.Millisecond}); err != nil {
+		if err := one.write(ctx, lab.WriteOptions{Interval: 50 * time.Millisecond}); err != nil {
 			return err
 		}
 		defer one.writer.Stop()

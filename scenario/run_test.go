@@ -163,6 +163,9 @@ func restored(v *mpp.PoolView) error {
 		if n.State != want || n.Errors != 0 {
 			return fmt.Errorf("%s is %s %s, errors %d: %s", n.Name, n.State, n.Reason, n.Errors, n.Message)
 		}
+		if o := n.Observation; o == nil || o.Server.Settings == nil {
+			return fmt.Errorf("the settings of %s are not known yet", n.Name)
+		}
 		if a := n.VirtualAddress; a == nil || !a.Known {
 			return fmt.Errorf("it is not known whether the host of %s has the virtual address: %+v", n.Name, a)
 		}
