@@ -99,7 +99,7 @@ func breakages() []breakage {
 			}
 			return mpp.RolledBack
 		}},
-		{"target does not catch up", func(p place) bool { return p == atAwait }, func(ctx context.Context, r *run, _ place, _, target *lab.Host) error {
+		{"target does not catch up", func(p place) bool { return p == atAwait }, func(ctx context.Context, _ *run, _ place, _, target *lab.Host) error {
 			return target.Server().StopSQLThread(ctx)
 		}, rolledBack},
 	}

@@ -194,15 +194,6 @@ func (g gate) reached(ctx context.Context) error {
 	})
 }
 
-// restart starts mppd again with the configuration as it is.
-func (w *world) restart(ctx context.Context) error {
-	if err := w.lab.StopMppd(ctx); err != nil {
-		return err
-	}
-	w.api.Close()
-	return w.lab.StartMppd(ctx, w.mppd)
-}
-
 // close takes the lab down, and returns what it left behind as an error.
 func (w *world) close() error {
 	if w.api != nil {

@@ -23,7 +23,7 @@ type Fault struct {
 
 // Faults are all kinds of trouble, those of failovers first.
 func Faults() []Fault {
-	all := slices.Concat(deaths(), deathsOfOthers(), brokenFailovers(), noDeaths(), switchovers())
+	all := slices.Concat(deaths(), deathsOfOthers(), deathsInARow(), brokenFailovers(), noDeaths(), nothingDied(), switchovers())
 	for i := range all {
 		f := &all[i]
 		if f.arrange == nil {
@@ -130,6 +130,12 @@ func deathsOfOthers() []Fault {
 				}
 			}
 		}},
+	}
+}
+
+// deathsInARow are those where more than one dies, or somebody is slow.
+func deathsInARow() []Fault {
+	return []Fault{
 		{Name: "the writer dies again and again", cause: func(d *drill) {
 			for i := range 4 {
 				d.in(time.Duration(i)*7*time.Second, func() {
@@ -283,6 +289,12 @@ func noDeaths() []Fault {
 			d.killManager(d.between(10*time.Millisecond, 3*time.Second))
 			d.in(4*time.Second, func() { d.killManager(d.between(10*time.Millisecond, time.Second)) })
 		}, least: 7 * time.Second},
+	}
+}
+
+// nothingDied are those where others than the writer have trouble.
+func nothingDied() []Fault {
+	return []Fault{
 		{Name: "polls get lost", unmoved: true, cause: func(d *drill) {
 			d.loss = 0.3
 			d.in(10*time.Second, func() { d.loss = 0 })

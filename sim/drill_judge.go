@@ -88,7 +88,7 @@ func (d *drill) due() bool {
 	}
 	f := &d.policy.Failover
 	old := d.servers[0]
-	if f.FenceRequired && !f.Shutdown && !(f.Addresses && old.shelled()) {
+	if f.FenceRequired && !f.Shutdown && (!f.Addresses || !old.shelled()) {
 		return false
 	}
 	candidates := 0

@@ -277,11 +277,11 @@ func (w *world) notStandard() error {
 			want = "0"
 		}
 		if got, err := w.tryValue(i, "SELECT @@global.read_only"); err != nil || got != want {
-			return fmt.Errorf("read_only of %s is %s: %v", s.Name(), got, err)
+			return errors.Join(fmt.Errorf("read_only of %s is %q", s.Name(), got), err)
 		}
 		if !w.mariaDB() {
 			if got, err := w.tryValue(i, "SELECT @@global.super_read_only"); err != nil || got != "0" {
-				return fmt.Errorf("super_read_only of %s is %s: %v", s.Name(), got, err)
+				return errors.Join(fmt.Errorf("super_read_only of %s is %q", s.Name(), got), err)
 			}
 		}
 		st, err := s.ReplicaStatus(w.t.Context())
