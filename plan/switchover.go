@@ -35,7 +35,7 @@ func switchoverScript() []phase {
 		{phaseCut, cut, orUndo(phaseFinal)},
 		{phaseFinal, final, orUndo(phaseCatchUp)},
 		{phaseCatchUp, catchUp, orUndo(phaseReady)},
-		{phaseReady, func(s *scene) []mpp.Step { return s.hook(mpp.HookBeforePromote) }, orUndo(phasePromote)},
+		{phaseReady, lastLook, afterLastLook},
 		{phasePromote, promoteSwitched, afterSwitched},
 		{phaseAddress, address, opened(phaseRepoint)},
 		{phaseRepoint, repointSwitched, func(*scene) next { return goOn(phaseAfter) }},
@@ -135,6 +135,45 @@ func final(s *scene) []mpp.Step {
 	return steps
 }
 
+// lastLook runs the hooks, and reads once more where the old node ends.
+func lastLook(s *scene) []mpp.Step {
+	return append(s.hook(mpp.HookBeforePromote), mpp.Step{
+		Kind: mpp.StepPosition, Node: s.op.Old, Limit: min(cutLimit, s.f.Policy.StepTimeout),
+	})
+}
+
+// afterLastLook gives up when somebody writes on the old node although it is read-only and its
+// sessions were ended: what he writes would be lost.
+func afterLastLook(s *scene) next {
+	follow := orUndo(phasePromote)(s)
+	if follow.phase != phasePromote {
+		return follow
+	}
+	then, now := s.positionIn(phaseFinal), s.positionIn(phaseReady)
+	if then == nil || now == nil {
+		return follow
+	}
+	flavour := s.f.node(s.op.Old).flavour()
+	was, err := executed(flavour, *then)
+	is, err2 := executed(flavour, *now)
+	if err != nil || err2 != nil || was.Contains(is) {
+		return follow
+	}
+	s.op.Why = fmt.Sprintf("%s was written to after it was closed (%s): an account passes read_only (READ ONLY ADMIN, SUPER); block = \"lock\" or \"revoke\" keeps it out",
+		s.op.Old, is.Minus(was).String())
+	return goOn(phaseUndoNew)
+}
+
+// positionIn is the old node's position by the last step of a phase that read it, nil for none.
+func (s *scene) positionIn(phase string) *mpp.Position {
+	for i := len(s.op.Steps) - 1; i >= 0; i-- {
+		if st := &s.op.Steps[i]; st.Phase == phase && st.Kind == mpp.StepPosition && st.Node == s.op.Old && st.Status == mpp.StepDone {
+			return st.Position
+		}
+	}
+	return nil
+}
+
 func catchUp(s *scene) []mpp.Step {
 	return []mpp.Step{{
 		Kind: mpp.StepAwaitSet, Node: s.op.New, GTID: s.ends(s.op.Old), Limit: min(cutLimit, s.f.Policy.StepTimeout),
@@ -192,6 +231,7 @@ func afterSwitchover(s *scene) next {
 		return end(mpp.Completed, "%s takes writes, and has not got the virtual address yet: %s", s.op.New, st.Text)
 	}
 	if !s.done(mpp.StepRepoint, s.op.Old) {
+		s.op.NothingLost = "" // it may hold what was written at the last moment
 		return end(mpp.Completed, "%s takes writes, and %s is no replica of it yet", s.op.New, s.op.Old)
 	}
 	return end(mpp.Completed, "%s takes writes, %s is a replica", s.op.New, s.op.Old)

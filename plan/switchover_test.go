@@ -38,6 +38,7 @@ func TestSwitchoverChecksThenCutsThenPromotesThenRepoints(t *testing.T) {
 		final: remove-address a
 		catch-up: await-set b
 		ready: hook before-promote
+		ready: position a
 		promote: promote b
 		address: add-address b
 		address: semi-sync b source
@@ -355,7 +356,7 @@ func TestTheWriterIsToldToBeCutFromItsReadOnlyOnUntilItIsOpenedAgain(t *testing.
 	g := newStage(t, f)
 	op := Begin(g.now, f, mpp.Operation{ID: 7, Kind: mpp.OpSwitchover, Old: "a:1", New: "b:1"})
 	for tasks := Advance(g.now, op, f); len(tasks) > 0; tasks = Advance(g.now, op, f) {
-		want := op.Phase == phaseCut || op.Phase == phaseFinal || op.Phase == phaseCatchUp || op.Phase == phasePromote ||
+		want := op.Phase == phaseCut || op.Phase == phaseFinal || op.Phase == phaseCatchUp || op.Phase == phaseReady || op.Phase == phasePromote ||
 			op.Phase == phaseAddress || op.Phase == phaseRepoint
 		if preparing := slices.Contains([]string{phaseCheck, phasePrepare, phaseQuiet, phaseAwait}, op.Phase); Preparing(op) != preparing {
 			t.Errorf("in phase %s: Preparing says %t", op.Phase, Preparing(op))
@@ -368,5 +369,31 @@ func TestTheWriterIsToldToBeCutFromItsReadOnlyOnUntilItIsOpenedAgain(t *testing.
 			r.Operation, r.Step = 7, tasks[i].Step.N
 			Take(op, &r)
 		}
+	}
+}
+
+func TestAWriterThatPassesReadOnlyEndsTheSwitchover(t *testing.T) {
+	f := threeNodes()
+	g := newStage(t, f)
+	op := Begin(g.now, f, mpp.Operation{ID: 7, Kind: mpp.OpSwitchover, Old: "a:1", New: "b:1"})
+	for tasks := Advance(g.now, op, f); len(tasks) > 0; tasks = Advance(g.now, op, f) {
+		for i := range tasks {
+			st := &tasks[i].Step
+			if st.Kind == mpp.StepPromote {
+				t.Fatal("it was promoted although the old node was written to")
+			}
+			r := g.done(st)
+			r.Operation, r.Step = 7, st.N
+			if st.Kind == mpp.StepPosition {
+				r.Position = &mpp.Position{Executed: "11111111-1111-1111-1111-111111111111:1-50"}
+				if st.Phase == phaseReady {
+					r.Position = &mpp.Position{Executed: "11111111-1111-1111-1111-111111111111:1-53"}
+				}
+			}
+			Take(op, &r)
+		}
+	}
+	if op.Outcome != mpp.RolledBack || !strings.Contains(op.Why, "READ ONLY ADMIN") {
+		t.Errorf("it ended %s: %s", op.Outcome, op.Why)
 	}
 }
