@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"mpp"
@@ -239,7 +240,10 @@ func stateExtra(replica string, source mpp.Position, sourceID uint32) (gtid.Extr
 // Errant are the transactions that somebody wrote on a replica, "" for none known. The source
 // must have been polled after the replica. What the source wrote itself is left out: it may wait
 // for an acknowledgement, or have been lost there, and is no reason not to promote the replica.
-func Errant(replica, source *Node) string {
+//
+// known is what was found before: what somebody wrote on a replica of MariaDB without
+// gtid_strict_mode looks like an old writer's transactions once others have followed.
+func Errant(replica, source *Node, known string) string {
 	if replica == nil || source == nil || replica.Observation == nil || source.Observation == nil {
 		return ""
 	}
@@ -252,7 +256,7 @@ func Errant(replica, source *Node) string {
 		if err != nil {
 			return "(unknown: " + err.Error() + ")"
 		}
-		return extra.Only(gtid.Beyond, gtid.Unknown).String()
+		return append(extra.Only(gtid.Beyond, gtid.Unknown), buried(extra, known)...).String()
 	}
 	x, err := gtid.Parse(a.Flavour, a.GTID)
 	if err != nil {
@@ -263,4 +267,19 @@ func Errant(replica, source *Node) string {
 		return ""
 	}
 	return gtid.Errant(x, y, b.UUID).String()
+}
+
+// buried are the parts of extra that others have followed and that were known before.
+func buried(extra gtid.Extra, known string) gtid.Extra {
+	before, err := gtid.ParseExtra(known)
+	if err != nil {
+		return nil
+	}
+	var list gtid.Extra
+	for _, p := range extra.Only(gtid.Buried) {
+		if slices.ContainsFunc(before, func(k gtid.Part) bool { return k.Domain == p.Domain && k.Server == p.Server }) {
+			list = append(list, p)
+		}
+	}
+	return list
 }

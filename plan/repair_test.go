@@ -168,7 +168,7 @@ func TestErrantTransactionsAreThoseThatNobodyButTheReplicaWrote(t *testing.T) {
 		{upTo(100), "nonsense", ""},
 	} {
 		replica.Observation.Server.GTID, source.Observation.Server.GTID = each.replica, each.source
-		if got := Errant(replica, source); !strings.HasPrefix(got, each.want) || (each.want == "" && got != "") {
+		if got := Errant(replica, source, ""); !strings.HasPrefix(got, each.want) || (each.want == "" && got != "") {
 			t.Errorf("%s against %s: %q, want %q", each.replica, each.source, got, each.want)
 		}
 	}
@@ -180,12 +180,12 @@ func TestErrantTransactionsAreThoseThatNobodyButTheReplicaWrote(t *testing.T) {
 		{"nonsense", "0-1-100", "(unknown"},
 	} {
 		replica.Observation.Server.BinlogState, source.Observation.Server.BinlogState = each.replica, each.source
-		if got := Errant(replica, source); !strings.HasPrefix(got, each.want) || (each.want == "" && got != "") {
+		if got := Errant(replica, source, ""); !strings.HasPrefix(got, each.want) || (each.want == "" && got != "") {
 			t.Errorf("%s against %s: %q, want %q", each.replica, each.source, got, each.want)
 		}
 	}
 	replica.Observation.Server.Flavour = "mysql"
-	if got := Errant(replica, source); got != "" || Errant(nil, source) != "" {
+	if got := Errant(replica, source, ""); got != "" || Errant(nil, source, "") != "" {
 		t.Errorf("different products: %q", got)
 	}
 }
@@ -205,5 +205,20 @@ func TestAReplicaOfAnAddressOfIPv6IsKnownByIt(t *testing.T) {
 	f.Nodes[1].Observation.Channels[0].SourceHost, f.Nodes[1].Observation.Channels[0].SourcePort = "fd00::1", 3306
 	if !Follows(&f.Nodes[1], source) {
 		t.Error("it does not")
+	}
+}
+
+func TestErrantTransactionsThatOthersHaveFollowedAreNotForgotten(t *testing.T) {
+	f := mariadbFacts(threeNodes())
+	replica, source := &f.Nodes[1], &f.Nodes[0]
+	replica.Observation.Server.BinlogState, source.Observation.Server.BinlogState = "0-1-100,0-2-101", "0-1-100"
+	found := Errant(replica, source, "")
+	replica.Observation.Server.BinlogState, source.Observation.Server.BinlogState = "0-2-101,0-1-150", "0-1-150"
+	source.Observation.Server.GTID = "0-1-150"
+	if got := Errant(replica, source, found); found != "0-2-101" || got != found {
+		t.Errorf("first %q, then %q", found, got)
+	}
+	if got := Errant(replica, source, ""); got != "" {
+		t.Errorf("%q, which may as well be an old writer's", got)
 	}
 }

@@ -237,3 +237,19 @@ func TestAHalfPromotedTargetIsClosedSoThatTheOldWriterCanBeOpenedAgain(t *testin
 		t.Errorf("writers %v, b follows %q, steps %v", got, r.server("b").source, r.log)
 	}
 }
+
+func TestAReplicaThatTakesWritesIsFencedThoughPollsOverlapEachTime(t *testing.T) {
+	r := settled(t)
+	r.server("c").readOnly = false
+	for range 3 {
+		c, a := r.observe("c"), r.observe("a")
+		c.Took, a.At = 10*time.Millisecond, c.At.Add(time.Millisecond)
+		r.now = r.now.Add(20 * time.Millisecond)
+		r.step(mpp.Input{Observation: &c})
+		r.step(mpp.Input{Observation: &a})
+		r.now = r.now.Add(time.Second)
+	}
+	if r.started(mpp.OpFence) != 1 {
+		t.Errorf("%d fencings", r.started(mpp.OpFence))
+	}
+}

@@ -52,6 +52,8 @@ type engineNode struct {
 	behind bool
 	// unpointed says why it could not be made a replica of the new ACTIVE node, "" for nothing.
 	unpointed string
+	// openSince is the end of the first poll that has found the server open since it was closed.
+	openSince time.Time
 	// closesUntil is how long a statement by which MPP closed the node may still come into force.
 	closesUntil time.Time
 	// slowAt is when the network to the node was last seen to be slow.
@@ -84,6 +86,13 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 		n.spokeBefore, n.spoke = n.spoke, o
 		a.warnOfRisks(n, o)
 		a.rememberServer(n, o)
+	}
+	switch {
+	case o.Server.Flavour == "":
+	case o.Server.ReadOnly:
+		n.openSince = time.Time{}
+	case n.openSince.IsZero():
+		n.openSince = o.At.Add(o.Took)
 	}
 	if n.verdict.Failed != mpp.Reach {
 		n.wellAt, n.linkTests = o.At, 0
@@ -152,7 +161,7 @@ func (a *Arbiter) compareWith(active *node, o *mpp.Observation) {
 		if n == active || said == nil {
 			continue
 		}
-		if errant := plan.Errant(&plan.Node{Address: n.policy.Address, Observation: said}, &source); errant != n.mem.Errant {
+		if errant := plan.Errant(&plan.Node{Address: n.policy.Address, Observation: said}, &source, n.mem.Errant); errant != n.mem.Errant {
 			n.mem.Errant = errant
 			a.touch(n)
 		}
@@ -490,8 +499,21 @@ func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 		a.tellOperation(now, op, severity, string(op.Outcome)+": "+op.Why)
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionReport, Operation: op.Clone()})
 	}
+	a.takeBackPointed(now, op)
 	for _, n := range a.nodes {
 		a.out = append(a.out, mpp.Action{Kind: mpp.ActionPoll, Node: n.policy.Address})
+	}
+}
+
+// takeBackPointed takes nodes back that were FAIL and have been made replicas of the new ACTIVE node.
+func (a *Arbiter) takeBackPointed(now time.Time, op *mpp.Operation) {
+	for i := range op.Steps {
+		st := &op.Steps[i]
+		n := a.index[st.Node]
+		if st.Kind == mpp.StepRepoint && !st.Undo && st.Status == mpp.StepDone && st.Peer == op.New && n != nil &&
+			n.mem.State == mpp.Failed && n.mem.Failing != mpp.Reach && !a.held(now, n) {
+			a.recover(now, n, ruleRejoin, "it was made a replica of "+op.New)
+		}
 	}
 }
 

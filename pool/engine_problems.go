@@ -87,4 +87,12 @@ func addressForeign(a *Arbiter, _ time.Time, n *node) string {
 		n.address.Foreign, strings.Join(a.policy.Failover.VirtualAddresses, ", "), n.policy.Address)
 }
 
+// hostSilent is about a host on which nothing could be done: no address moved, nothing fenced.
+func hostSilent(a *Arbiter, _ time.Time, n *node) string {
+	if !a.policy.Failover.Addresses || n.address == nil || n.address.Known || n.mem.Failing == mpp.Reach {
+		return ""
+	}
+	return fmt.Sprintf("the host of %s cannot be asked for the virtual address: %s", n.policy.Address, n.address.Message)
+}
+
 func keptOut(_ *Arbiter, _ time.Time, n *node) string { return n.keptOut }

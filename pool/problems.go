@@ -40,6 +40,7 @@ func catalogue() []problemKind {
 		{code: "address-missing", severity: mpp.Critical, of: addressMissing},
 		{code: "address-conflict", severity: mpp.Critical, of: addressConflict},
 		{code: "address-foreign", severity: mpp.Critical, of: addressForeign},
+		{code: "host-silent", severity: mpp.Warn, of: hostSilent},
 		{code: "kept-out", severity: mpp.Warn, of: keptOut},
 	}
 }

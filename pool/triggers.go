@@ -350,7 +350,7 @@ func handedOver(active, n *node) bool {
 	if n.mem.State == mpp.Failed || o == nil || o.Server.Flavour == "" || o.Server.ReadOnly {
 		return false
 	}
-	return active.observation == nil || !active.observation.At.After(o.At.Add(o.Took))
+	return active.observation == nil || !active.observation.At.After(n.openSince)
 }
 
 // awaitsOpening reports whether the ACTIVE node only waits to be opened: its server was restarted, or
