@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ func (d *Daemon) Reload(ctx context.Context) error {
 	defer reloaded()
 	next, err := config.Load(d.path)
 	if err != nil {
+		return d.refuse(ctx, err)
+	}
+	if err := d.keepsOperations(next); err != nil {
 		return d.refuse(ctx, err)
 	}
 	// All that can fail comes first: a reload that is refused has changed nothing.
@@ -123,4 +127,31 @@ func addresses(c *config.Config) map[string]bool {
 func (l *loop) change(now time.Time, a *pool.Arbiter, p config.Pool) {
 	l.forget(now, p, a.Memory())
 	l.collect(a, mpp.Input{At: now, Pool: p.Name}, a.Reconfigure(now, policy.Of(p)), nil)
+}
+
+// keepsOperations refuses a configuration that changes a pool of which the role is moved just now:
+// the plan goes by the pool as it was.
+func (d *Daemon) keepsOperations(next *config.Config) error {
+	v := d.loop.views.current.Load()
+	for i := range v.Pools {
+		p := &v.Pools[i]
+		if op := p.Operation; op != nil && op.Outcome == "" && !samePool(p.Name, d.config, next) {
+			return fmt.Errorf("operation %d (%s) of pool %s is under way, and the pool was changed: reload again when it has ended", op.ID, op.Kind, p.Name)
+		}
+	}
+	return nil
+}
+
+// samePool reports whether a pool is the same in two configurations, as far as operations go.
+func samePool(name string, was, is *config.Config) bool {
+	find := func(c *config.Config) *config.Pool {
+		for i := range c.Pools {
+			if c.Pools[i].Name == name {
+				return &c.Pools[i]
+			}
+		}
+		return nil
+	}
+	a, b := find(was), find(is)
+	return a != nil && b != nil && reflect.DeepEqual(policy.Of(*a), policy.Of(*b)) && reflect.DeepEqual(crewOf(a), crewOf(b))
 }

@@ -505,13 +505,14 @@ func (a *Arbiter) endRole(now time.Time, op *mpp.Operation) {
 	}
 }
 
-// takeBackPointed takes nodes back that were FAIL and have been made replicas of the new ACTIVE node.
+// takeBackPointed takes old writers back that have been made replicas of the new ACTIVE node, as a
+// rejoin does.
 func (a *Arbiter) takeBackPointed(now time.Time, op *mpp.Operation) {
 	for i := range op.Steps {
 		st := &op.Steps[i]
 		n := a.index[st.Node]
 		if st.Kind == mpp.StepRepoint && !st.Undo && st.Status == mpp.StepDone && st.Peer == op.New && n != nil &&
-			n.mem.State == mpp.Failed && n.mem.Failing != mpp.Reach && !a.held(now, n) {
+			n.mem.State == mpp.Failed && n.mem.Rule == ruleFailover && n.mem.Failing != mpp.Reach && !a.held(now, n) {
 			a.recover(now, n, ruleRejoin, "it was made a replica of "+op.New)
 		}
 	}
