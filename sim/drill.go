@@ -31,6 +31,8 @@ type drill struct {
 	down    bool
 	life    int
 	watches []watch
+	// frozenUntil is when the manager's process goes on.
+	frozenUntil time.Time
 	// cutOff says that the manager's own network is gone.
 	cutOff bool
 
@@ -181,7 +183,7 @@ func (d *drill) looks() error {
 }
 
 func (d *drill) tryCheckpoint() error {
-	if d.down || len(d.policy.Checkpoints) == 0 {
+	if d.down || len(d.policy.Checkpoints) == 0 || d.now.Before(d.frozenUntil) {
 		return nil
 	}
 	r := mpp.CheckpointResult{Name: d.policy.Checkpoints[0].Name, At: d.now, Reached: !d.cutOff}
@@ -191,6 +193,16 @@ func (d *drill) tryCheckpoint() error {
 // input gives the manager something, and carries out what it answers.
 func (d *drill) input(in mpp.Input) error {
 	if d.down {
+		return nil
+	}
+	if d.now.Before(d.frozenUntil) {
+		life := d.life
+		d.at(d.frozenUntil, func() error {
+			if d.life != life {
+				return nil
+			}
+			return d.input(in)
+		})
 		return nil
 	}
 	in.At, in.Pool = d.now, d.policy.Name

@@ -12,6 +12,9 @@ func (d *drill) oneOf(list []*server) *server { return list[d.rng.IntN(len(list)
 
 // die lets a server die in one of the ways.
 func (d *drill) die(s *server) {
+	if s == d.servers[0] && d.watched.died.IsZero() {
+		d.watched.died = d.now
+	}
 	defer func() { d.tell("%s dies: isolated %t, frozen %t, up %t", s.address, s.isolated, s.frozen, s.up) }()
 	switch d.rng.IntN(4) {
 	case 0:
@@ -195,4 +198,40 @@ func (d *drill) reload() error {
 		return !slices.ContainsFunc(p.Nodes, func(each pool.NodePolicy) bool { return each.Address == n.Address })
 	})
 	return err
+}
+
+// typeAnything gives a command that an operator may give.
+func (d *drill) typeAnything() {
+	verbs := []mpp.Verb{
+		mpp.VerbSwitchover, mpp.VerbSwitchover, mpp.VerbRejoin, mpp.VerbRecover, mpp.VerbFailover, mpp.VerbAcknowledge, mpp.VerbMaintenance, mpp.VerbPromote,
+	}
+	c := mpp.Command{Verb: verbs[d.rng.IntN(len(verbs))], By: "sim", Node: d.oneOf(d.servers).address, Force: d.chance(0.3)}
+	if d.chance(0.3) {
+		c.Node = ""
+	}
+	c.Options.AcceptLoss, c.Options.Clone, c.Options.DryRun = d.chance(0.1), d.chance(0.1), d.chance(0.1)
+	c.Maintenance = mpp.Maintenance{On: d.chance(0.5), Until: d.now.Add(d.between(time.Second, 5*time.Second))}
+	d.at(d.now, func() error { return d.input(mpp.Input{Command: &c}) })
+}
+
+// tidyUp is what an operator does in the end: maintenance over, all acknowledged, everybody back.
+func (d *drill) tidyUp() {
+	for _, s := range d.servers {
+		if !s.up || s.frozen || s.isolated {
+			d.revive(s)
+		}
+	}
+	for _, c := range []mpp.Command{{Verb: mpp.VerbMaintenance}, {Verb: mpp.VerbAcknowledge}} {
+		d.at(d.now, func() error { return d.input(mpp.Input{Command: &c}) })
+	}
+	for _, s := range d.servers {
+		c := mpp.Command{Verb: mpp.VerbMaintenance, Node: s.address}
+		d.at(d.now, func() error { return d.input(mpp.Input{Command: &c}) })
+	}
+}
+
+// freezeManager stops the manager's process: what it waits for is there when it goes on.
+func (d *drill) freezeManager(long time.Duration) {
+	d.tell("the manager is frozen for %s", long)
+	d.frozenUntil = d.now.Add(long)
 }

@@ -17,13 +17,15 @@ type Fault struct {
 	unmoved, certain bool
 	// switchover says that the drill is about one, not about a failover.
 	switchover bool
+	// anything says that there need be neither a failover nor a switchover.
+	anything bool
 	// least is how long the drill goes on after the fault.
 	least time.Duration
 }
 
 // Faults are all kinds of trouble, those of failovers first.
 func Faults() []Fault {
-	all := slices.Concat(deaths(), deathsOfOthers(), deathsInARow(), brokenFailovers(), noDeaths(), nothingDied(), switchovers())
+	all := slices.Concat(deaths(), deathsOfOthers(), deathsInARow(), brokenFailovers(), operators(), noDeaths(), nothingDied(), switchovers())
 	for i := range all {
 		f := &all[i]
 		if f.arrange == nil {
@@ -209,12 +211,12 @@ func brokenFailovers() []Fault {
 		{Name: "errant transactions, no_promote", arrange: func(d *drill) {
 			for i, s := range d.servers[1:] {
 				if d.chance(0.5) {
-					d.append(s)
+					d.stray(s)
 				}
 				d.policy.Nodes[i+1].NoPromote = d.chance(0.3)
 			}
 		}, cause: func(d *drill) {
-			d.in(1200*time.Millisecond, func() {
+			d.in(2200*time.Millisecond, func() {
 				d.die(d.servers[0])
 				if d.chance(0.5) {
 					d.killManager(d.between(10*time.Millisecond, time.Second))
@@ -223,7 +225,7 @@ func brokenFailovers() []Fault {
 		}, least: 6 * time.Second},
 		{Name: "everything at once", arrange: func(d *drill) {
 			if d.chance(0.3) {
-				d.append(d.oneOf(d.servers[1:]))
+				d.stray(d.oneOf(d.servers[1:]))
 			}
 			d.oneOf(d.servers[1:]).slow = d.chance(0.2)
 		}, cause: everythingAtOnce, least: 10 * time.Second},
@@ -250,6 +252,38 @@ func everythingAtOnce(d *drill) {
 			s.slow = false
 		}
 	})
+}
+
+// operators are those with people at work.
+func operators() []Fault {
+	return []Fault{
+		{Name: "an operator types anything", anything: true, cause: func(d *drill) {
+			for i := range 12 {
+				d.in(time.Duration(i)*700*time.Millisecond+d.between(0, 500*time.Millisecond), d.typeAnything)
+			}
+			if d.chance(0.7) {
+				d.in(d.between(0, 8*time.Second), func() { d.die(d.oneOf(d.servers)) })
+			}
+			d.in(10*time.Second, d.tidyUp)
+		}, least: 14 * time.Second},
+		{Name: "the manager is frozen", anything: true, cause: func(d *drill) {
+			d.onTask = nil
+			at := d.rng.IntN(20)
+			if at < 8 {
+				d.freezeManager(d.between(time.Second, time.Minute))
+			} else {
+				d.onTask = func(*mpp.Task) {
+					if at--; at == 7 {
+						d.freezeManager(d.between(time.Second, time.Minute))
+					}
+				}
+			}
+			if d.chance(0.8) {
+				d.die(d.servers[0])
+				d.in(d.between(2*time.Second, 30*time.Second), func() { d.revive(d.servers[0]) })
+			}
+		}, least: 35 * time.Second},
+	}
 }
 
 // noDeaths are those that look like a death, and are none.

@@ -24,8 +24,9 @@ type judgement struct {
 	outcomes               map[uint64]mpp.Outcome
 	// double is since when two servers have taken writes although the manager could have helped.
 	double time.Time
-	// active is the server that has the role, or had it last.
+	// active is the server that has the role, or had it last; died is when the first one died.
 	active int
+	died   time.Time
 	// connected is since when each replica's link has stood.
 	connected [4]time.Time
 }
@@ -114,6 +115,9 @@ func (d *drill) holdEvidence(t *mpp.Task) error {
 	return nil
 }
 
+// errantFor is within which time transactions of its own are found on a replica while its source lives.
+const errantFor = 2200 * time.Millisecond
+
 // holdMove holds what must be so when a node becomes ACTIVE.
 func (d *drill) holdMove(e *mpp.Event) error {
 	d.watched.moves++
@@ -126,6 +130,9 @@ func (d *drill) holdMove(e *mpp.Event) error {
 	}
 	old := d.servers[d.watched.active]
 	d.watched.active = i
+	if s := d.servers[i]; !s.errantAt.IsZero() && d.watched.moves == 1 && d.watched.died.Sub(s.errantAt) > errantFor {
+		return fmt.Errorf("%s is promoted, and has transactions of its own since %s: %s", e.Node, d.now.Sub(s.errantAt), d.state())
+	}
 	if e.Rule != string(mpp.OpFailover) || d.policy.Failover.AnyLoss {
 		return nil
 	}
@@ -152,6 +159,9 @@ func (d *drill) holdAnswers() error {
 			actives++
 		}
 		if view.Answer(n, mpp.RoleWriter, d.now).Up {
+			if op := d.disk.Operation; op != nil && op.Kind == mpp.OpFailover && op.Old == n.Address {
+				return fmt.Errorf("invariant 1: %s answers as writer while it loses the role: %s", n.Address, d.state())
+			}
 			writers++
 			d.upAsWriter[d.indexOf(n.Address)] = true
 		}
@@ -176,7 +186,7 @@ const (
 func (d *drill) holdWorld() error {
 	d.noteLinks()
 	var writers []*server
-	helpless := d.down || d.cutOff
+	helpless := d.down || d.cutOff || d.now.Before(d.frozenUntil.Add(time.Second))
 	for i, s := range d.servers {
 		if s.serves() && d.addressed(i) {
 			writers = append(writers, s)

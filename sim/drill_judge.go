@@ -58,7 +58,7 @@ const (
 
 // atRest reports whether nothing is under way, and what must have come has come.
 func (d *drill) atRest() bool {
-	if d.down || d.disk.Operation != nil || len(d.disk.Repairs) > 0 || d.now.Sub(d.watched.busy) < restFor {
+	if d.down || d.now.Before(d.frozenUntil.Add(2*time.Second)) || d.disk.Operation != nil || len(d.disk.Repairs) > 0 || d.now.Sub(d.watched.busy) < restFor {
 		return false
 	}
 	if d.now.Sub(d.watched.cause) > patience {

@@ -44,9 +44,14 @@ func (d *drill) planPoll(i int, at time.Time) {
 	w.turn++
 	turn, life := w.turn, d.life
 	d.at(at, func() error {
-		if d.life == life && w.turn == turn && !w.busy {
-			d.poll(i)
+		if d.life != life || w.turn != turn || w.busy {
+			return nil
 		}
+		if d.now.Before(d.frozenUntil) { // a process that is frozen asks nobody
+			d.planPoll(i, d.frozenUntil)
+			return nil
+		}
+		d.poll(i)
 		return nil
 	})
 }
@@ -165,7 +170,7 @@ func (d *drill) observeLink(o *mpp.Observation, s *server, active bool) {
 		c.IO = "Connecting"
 	}
 	if !s.sql {
-		c.SQL = "No"
+		c.SQL, c.SQLErrno = "No", s.sqlErrno
 	}
 	if s.slow && len(s.relay) > 0 {
 		c.Lag = 2 * time.Second
@@ -182,7 +187,7 @@ func (d *drill) observeLink(o *mpp.Observation, s *server, active bool) {
 
 // look looks at every host for the virtual address.
 func (d *drill) look() error {
-	if d.down || !d.policy.Failover.Addresses {
+	if d.down || !d.policy.Failover.Addresses || d.now.Before(d.frozenUntil) {
 		return nil
 	}
 	for _, s := range d.servers {

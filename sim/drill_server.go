@@ -46,7 +46,7 @@ type server struct {
 	source             int
 	io, sql, connected bool
 	epoch              time.Time
-	errno              uint32
+	errno, sqlErrno    uint32
 	retryAt            time.Time
 	// tested is the step that lets it connect anew, 0 for none.
 	tested int
@@ -69,6 +69,8 @@ type server struct {
 	isolated, cut, sshCut bool
 	// back is when its host or server was last seen again by clients after it was away.
 	back time.Time
+	// errantAt is when somebody wrote on it while it was a replica, zero for never.
+	errantAt time.Time
 	// known is what a poll tells of its settings.
 	known *mpp.Settings
 }
@@ -95,9 +97,14 @@ func (s *server) execute(tx int) {
 	s.got.add(tx)
 }
 
-// drain executes what was received.
-func (s *server) drain(most int) {
+// drain executes what was received. On MariaDB, in strict mode, the applier stops at a number that is
+// not higher than the last one.
+func (d *drill) drain(s *server, most int) {
 	for len(s.relay) > 0 && most > 0 {
+		if last := tail(s.log); d.mariadb && last >= 0 && d.writes[s.relay[0]].number <= d.writes[last].number {
+			s.sql, s.sqlErrno = false, 1950
+			return
+		}
 		s.execute(s.relay[0])
 		s.relay = s.relay[1:]
 		most--
@@ -119,7 +126,7 @@ func (s *server) restart(now time.Time, readOnly bool) {
 
 // follow makes the server a replica of another with a new channel.
 func (s *server) follow(source int) {
-	s.source, s.io, s.sql, s.connected, s.errno = source, true, true, false, 0
+	s.source, s.io, s.sql, s.connected, s.errno, s.sqlErrno = source, true, true, false, 0, 0
 	s.fetched, s.last, s.readTo, s.retryAt = txSet{}, -1, 0, time.Time{}
 	s.timedOut = false
 }
@@ -136,7 +143,7 @@ func (d *drill) flow() {
 		if s.up && !s.frozen && s.source >= 0 {
 			d.receive(s)
 			if s.sql && !s.slow {
-				s.drain(1 + d.rng.IntN(3))
+				d.drain(s, 1+d.rng.IntN(3))
 			}
 		}
 	}
@@ -196,6 +203,12 @@ func (d *drill) clientWrites() {
 
 // asks reports whether the commits of a server wait for an acknowledgement.
 func (d *drill) asks(s *server) bool { return d.semi && s.known.SemiSyncSource && !s.timedOut }
+
+// stray writes a transaction on a replica.
+func (d *drill) stray(s *server) {
+	d.append(s)
+	s.errantAt = d.now
+}
 
 // append writes a transaction on a server.
 func (d *drill) append(s *server) int {

@@ -242,7 +242,7 @@ func (d *drill) onServer(s *server, st *mpp.Step) mpp.StepResult {
 		if s.source < 0 {
 			return mpp.StepResult{Text: "it is no replica"}
 		}
-		s.io, s.sql, s.retryAt = true, true, time.Time{}
+		s.io, s.sql, s.sqlErrno, s.retryAt = true, true, 0, time.Time{}
 	case mpp.StepPromote:
 		s.source, s.io, s.connected, s.readOnly, s.errno = -1, false, false, false, 0
 		s.timedOut = false
@@ -259,7 +259,7 @@ func (d *drill) testLink(s *server, st *mpp.Step) (mpp.StepResult, bool) {
 	case s.source < 0 || !s.io:
 		return mpp.StepResult{Text: "its receiver does not run"}, false
 	case s.tested != st.N:
-		s.tested, s.connected, s.errno, s.retryAt = st.N, false, 0, d.now
+		s.tested, s.connected, s.errno, s.retryAt = st.N, false, 0, d.now.Add(d.between(0, 400*time.Millisecond))
 		if d.chance(d.loss) {
 			s.errno, s.retryAt = 2003, d.now.Add(time.Second)
 		}
@@ -275,11 +275,13 @@ func (d *drill) testLink(s *server, st *mpp.Step) (mpp.StepResult, bool) {
 
 // drainAll lets the applier execute what was received.
 func (d *drill) drainAll(s *server) (mpp.StepResult, bool) {
-	s.sql = true
+	s.sql, s.sqlErrno = true, 0
 	if s.slow {
 		return mpp.StepResult{}, len(s.relay) > 0
 	}
-	s.drain(len(s.relay))
+	if d.drain(s, len(s.relay)); !s.sql {
+		return mpp.StepResult{Text: "its applier has stopped with error 1950"}, false
+	}
 	return d.doneAt(s), false
 }
 
@@ -352,7 +354,9 @@ func (d *drill) repoint(s, peer *server) mpp.StepResult {
 	if s.slow && len(s.relay) > 0 {
 		return mpp.StepResult{Text: "it has received what it has not executed"}
 	}
-	s.drain(len(s.relay))
+	if d.drain(s, len(s.relay)); len(s.relay) > 0 {
+		return mpp.StepResult{Text: "it has received what it cannot execute"}
+	}
 	for _, tx := range s.log {
 		if !peer.has.has(tx) && peer.answers() {
 			return mpp.StepResult{Text: "it holds what " + peer.address + " does not have"}

@@ -61,7 +61,7 @@ func playFault(t *testing.T, fault Fault, seedText string, report *Drills) {
 	for n := range uint64(3 * count) {
 		played := report.Histories
 		switch {
-		case seedText != "" || fault.unmoved:
+		case seedText != "" || fault.unmoved || fault.anything:
 		case fault.switchover:
 			played = report.Switchovers
 		default:
