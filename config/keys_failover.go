@@ -99,7 +99,7 @@ func stepRows() []row[Failover] {
 	return []row[Failover]{
 		{
 			path: "fence_timeout",
-			doc:  "Limit of each step that fences the old node.",
+			doc:  "Limit of each step that fences the old node; half of it where nothing has answered a row of polls, unless fencing is `required`.",
 			bind: func(f *Failover) value { return duration{p: &f.FenceTimeout, least: minFence} },
 		},
 		{

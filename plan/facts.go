@@ -76,6 +76,8 @@ type Node struct {
 	// without one began, zero while it answers.
 	Reachable bool
 	LostAt    time.Time
+	// Trouble is what kept its last poll from reaching it, empty for nothing.
+	Trouble mpp.Kind
 	// TestLink says that the node is to try whether it can connect to the ACTIVE one.
 	TestLink bool
 	// Observation is the last poll that brought the server's own words, nil for none. For a

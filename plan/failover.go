@@ -85,7 +85,7 @@ func fence(s *scene) []mpp.Step {
 	var steps []mpp.Step
 	if old := s.f.node(s.op.Old); old != nil {
 		at := func(kind mpp.StepKind) mpp.Step {
-			return mpp.Step{Kind: kind, Node: old.Address, Limit: p.FenceTimeout, Optional: true}
+			return mpp.Step{Kind: kind, Node: old.Address, Limit: s.patience(old, kind), Optional: true}
 		}
 		if p.Addresses {
 			steps = append(steps, at(mpp.StepRemoveAddress))
@@ -115,6 +115,22 @@ func fence(s *scene) []mpp.Step {
 		}
 	}
 	return steps
+}
+
+// patience bounds a step that fences. What has not answered a row of polls is given half of the time:
+// from a host that answers nothing, ssh will hear no more than the polls have; from a server that
+// hangs, only SQL will not.
+func (s *scene) patience(old *Node, kind mpp.StepKind) time.Duration {
+	p := s.f.Policy
+	bySQL := kind == mpp.StepReadOnly || kind == mpp.StepEndSessions
+	switch {
+	case p.FenceRequired || s.op.MustFence:
+		return p.FenceTimeout
+	case old.Trouble == mpp.KindNoAnswer, bySQL && (old.Trouble == mpp.KindNoHandshake || old.Trouble == mpp.KindHung):
+		return p.FenceTimeout / 2
+	default:
+		return p.FenceTimeout
+	}
 }
 
 // fenced says by what the old node is known to take no more writes, "" when it is not known.

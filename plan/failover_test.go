@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,36 @@ func TestRequiredFencingStopsTheFailoverBeforeAnythingIsChosen(t *testing.T) {
 	`).ends(mpp.Stopped, "a:1 could not be fenced")
 	if Opened(g.op) {
 		t.Error("it is told to be open")
+	}
+}
+
+func TestWhatIsSilentIsNotWaitedForAsLongAsWhatAnswers(t *testing.T) {
+	limits := func(trouble mpp.Kind, required bool) string {
+		f := dead()
+		f.Nodes[0].Trouble, f.Policy.FenceRequired, f.Policy.Addresses = trouble, required, true
+		g := newStage(t, f)
+		op := Begin(g.now, f, mpp.Operation{ID: 7, Kind: mpp.OpFailover, Old: "a:1"})
+		text := ""
+		for _, task := range Advance(g.now, op, f) {
+			if task.Step.Node == "a:1" {
+				text += fmt.Sprintf("%s %s ", task.Step.Kind, task.Step.Limit)
+			}
+		}
+		return strings.TrimSpace(text)
+	}
+	for _, each := range []struct {
+		trouble  mpp.Kind
+		required bool
+		want     string
+	}{
+		{mpp.KindRefused, false, "remove-address 500ms read-only 500ms end-sessions 500ms"},
+		{mpp.KindNoAnswer, false, "remove-address 250ms read-only 250ms end-sessions 250ms"},
+		{mpp.KindNoHandshake, false, "remove-address 500ms read-only 250ms end-sessions 250ms"},
+		{mpp.KindNoAnswer, true, "remove-address 500ms read-only 500ms end-sessions 500ms"},
+	} {
+		if got := limits(each.trouble, each.required); got != each.want {
+			t.Errorf("%s, required %t: %s, want %s", each.trouble, each.required, got, each.want)
+		}
 	}
 }
 

@@ -225,13 +225,13 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 		if n.mem.State == mpp.Active {
 			f.Active = n.policy.Address
 		}
-		lost := time.Time{}
+		lost, trouble := time.Time{}, mpp.Kind("")
 		if n.mem.Failing == mpp.Reach {
-			lost = n.mem.FirstMiss
+			lost, trouble = n.mem.FirstMiss, n.mem.Kind
 		}
 		f.Nodes = append(f.Nodes, plan.Node{
-			Acknowledgers: n.remembered(),
-			LostAt:        lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
+			Acknowledgers: n.remembered(), Trouble: trouble,
+			LostAt: lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
 			Barred: a.barred(now, n), Forbidden: a.forbidden(now, n), Held: n.mem.Maintenance.InForce(now), Errant: n.mem.Errant, Observation: n.words(),
 			Answers:   n.observation != nil && n.observation.Answered && n.observation.Server.Flavour != "",
 			Reachable: n.observation != nil && n.observation.Verdict().Failed != mpp.Reach,

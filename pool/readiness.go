@@ -62,7 +62,11 @@ func (p *Policy) expectedOutage() string {
 	f := p.Failover
 	more := time.Duration(p.Ladder.Fail - 1)
 	gone := max(f.Grace, more*f.ConfirmInterval) + carryOut
-	silent := max(f.Grace, p.Interval/2+f.Timeout+more*max(f.ConfirmInterval, f.ConfirmTimeout)) + f.FenceTimeout + carryOut
+	fence := f.FenceTimeout
+	if !f.FenceRequired {
+		fence /= 2 // as the plan has it for what is silent
+	}
+	silent := max(f.Grace, p.Interval/2+f.Timeout+more*max(f.ConfirmInterval, f.ConfirmTimeout)) + fence + carryOut
 	round := 100 * time.Millisecond
 	return fmt.Sprintf("about %s if its server dies, %s if its host falls silent", gone.Round(round), silent.Round(round))
 }
