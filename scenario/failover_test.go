@@ -334,16 +334,22 @@ func secondDown(ctx context.Context, r *run) error {
 func manyPools(ctx context.Context, r *run) error {
 	var runs []*run
 	for _, p := range r.lab.Pools {
-		one := &run{world: r.world, t: r.t, number: r.number, pool: p}
-		if err := one.well(ctx, readyLimit); err != nil {
-			return err
+		runs = append(runs, &run{world: r.world, t: r.t, number: r.number, pool: p})
+	}
+	defer func() {
+		for _, one := range runs {
+			if one.writer != nil {
+				one.writer.Stop()
+			}
 		}
-		// The clients of 20 pools share two cores with 60 servers.
-		if err := one.write(ctx, lab.WriteOptions{Interval: 50 * time.Millisecond}); err != nil {
-			return err
-		}
-		defer one.writer.Stop()
-		runs = append(runs, one)
+	}()
+	if err := each(runs, func(one *run) error { return one.well(ctx, 2*readyLimit) }); err != nil {
+		return err
+	}
+	// The clients of 20 pools share two cores with 60 servers.
+	slow := lab.WriteOptions{Interval: 50 * time.Millisecond}
+	if err := each(runs, func(one *run) error { return one.write(ctx, slow) }); err != nil {
+		return err
 	}
 	fault := time.Now()
 	if err := each(runs, func(one *run) error { one.fault = fault; return one.old.Kill() }); err != nil {
@@ -353,19 +359,12 @@ func manyPools(ctx context.Context, r *run) error {
 		return err
 	}
 	for _, one := range runs {
-		if r.took = max(r.took, one.took); one.took == r.took {
-			r.op, r.writer, r.fault, r.measured = nil, nil, fault, true
-		}
+		r.took, r.measured = max(r.took, one.took), true
 	}
 	if err := each(runs, func(one *run) error { return one.failedOver(ctx, one.old) }); err != nil {
 		return err
 	}
-	for _, one := range runs {
-		if err := one.finish(ctx, true); err != nil {
-			return fmt.Errorf("%s: %w", one.pool.Name, err)
-		}
-	}
-	return nil
+	return each(runs, func(one *run) error { return one.finish(ctx, true) })
 }
 
 // each does something for all runs at the same time.
