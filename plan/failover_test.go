@@ -601,3 +601,41 @@ func TestWhatAReplicaThatWasLostBeforeMayHaveAcknowledgedIsNotGivenUp(t *testing
 	f.Nodes[2].Observation.Server.SemiSync, f.Nodes[2].Observation.Server.Settings.SemiSyncReplica = &mpp.SemiSync{}, false
 	failover(t, f, deadA).ends(mpp.Completed, "b:1").noted("acknowledged to nobody")
 }
+
+func TestWhatANodeHadThatFallsSilentDuringTheFailoverIsNotForgotten(t *testing.T) {
+	more := position("b:1", mpp.Position{Executed: upTo(101)})
+	silent := func(g *stage) { // b is the first candidate, and dies with what only it has
+		before := g.answer
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind == mpp.StepDrain && st.Node == "b:1" {
+				g.f.Nodes[1].Reachable, g.f.Nodes[1].LostAt, g.f.Nodes[1].Barred = false, g.now, "its last poll failed"
+				r := unreachable()
+				return &r
+			}
+			return before(st)
+		}
+	}
+	failover(t, semiSync(dead()), more, deadA, silent).hasNot("promote").ends(mpp.Stopped, "1 transactions would be lost")
+	f := semiSync(dead())
+	f.Nodes[1].Errant = uuidB + ":1" // it was no candidate, and has fallen silent as well
+	failover(t, f, position("b:1", mpp.Position{Executed: upTo(101) + "," + uuidB + ":1"}), deadA, func(g *stage) {
+		before := g.answer
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind == mpp.StepDrain {
+				g.f.Nodes[1].Reachable, g.f.Nodes[1].LostAt = false, g.now
+			}
+			return before(st)
+		}
+	}).hasNot("promote").ends(mpp.Stopped, "1 transactions would be lost")
+	failover(t, dead(), more, deadA, func(g *stage) { // or a reload takes it out
+		before := g.answer
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind == mpp.StepDrain && st.Node == "b:1" {
+				g.f.Nodes = append(g.f.Nodes[:1:1], g.f.Nodes[2])
+				r := unreachable()
+				return &r
+			}
+			return before(st)
+		}
+	}).hasNot("promote").ends(mpp.Stopped, "1 transactions would be lost")
+}

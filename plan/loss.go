@@ -243,9 +243,28 @@ func (s *scene) count() (b balance, err error) {
 	}
 	_, all := rank(s.f, s.op.Old, s.positions(), nil)
 	kept, _ := withheld(s.f, s.op.Old, s.positions())
-	b.behind = all.Union(kept).Minus(has)
+	b.behind = all.Union(kept).Union(s.asked(n.flavour())).Minus(has)
 	b.alone = known.Minus(has).Minus(b.behind)
 	return b, nil
+}
+
+// asked is everything that the plan has found on nodes. It counts though a node has fallen silent
+// since, or was taken out of the configuration.
+func (s *scene) asked(flavour string) (all gtid.Set) {
+	for address, p := range s.positions() {
+		n := s.f.node(address)
+		switch {
+		case address == s.op.Old:
+		case n != nil && n.Errant != "":
+			all = all.Union(n.foreign(p))
+		default:
+			has, err := whole(flavour, p)
+			if err == nil { // one that cannot be read is shown by the order of succession
+				all = all.Union(has)
+			}
+		}
+	}
+	return all
 }
 
 // lacking reports whether the new node lacks what another has that was asked.

@@ -164,9 +164,10 @@ func (d *drill) play() error {
 // longest bounds a history.
 const longest = 3 * time.Minute
 
-// pulse lets clients and replication go on, again and again.
+// pulse lets clients write, and a little later replication go on, again and again.
 func (d *drill) pulse() error {
-	d.flow()
+	d.clientWrites()
+	d.in(d.between(0, flowEvery), d.flow)
 	d.at(d.now.Add(flowEvery), d.pulse)
 	return nil
 }
@@ -270,7 +271,7 @@ func (d *drill) act(a *mpp.Action) error {
 			d.planPoll(i, d.now)
 		}
 	case mpp.ActionCheckpoints:
-		d.at(d.now.Add(pollTook), d.tryCheckpoint)
+		d.at(d.now.Add(leastTook), d.tryCheckpoint)
 	case mpp.ActionEvent:
 		d.tell("%s", a.Event.Text)
 	case mpp.ActionRun:
@@ -330,7 +331,7 @@ func (d *drill) killManager(away time.Duration) {
 		d.down = false
 		d.arbiter = pool.New(d.policy, memory)
 		for i := range d.servers {
-			d.watches[i] = watch{lane: mpp.LaneNormal, turn: d.watches[i].turn + 1}
+			d.watches[i] = watch{lane: mpp.LaneNormal, turn: d.watches[i].turn + 1, took: d.watches[i].took}
 			d.planPoll(i, d.now.Add(d.between(0, 50*time.Millisecond)))
 		}
 		return d.holdRestart(memory)
@@ -349,7 +350,7 @@ func (d *drill) setUp() {
 	d.policy = d.drillPolicy(count)
 	for i := range count {
 		d.servers = append(d.servers, d.newServer(i))
-		d.watches = append(d.watches, watch{lane: mpp.LaneNormal})
+		d.watches = append(d.watches, watch{lane: mpp.LaneNormal, took: d.between(leastTook, mostTook)})
 	}
 	d.servers[0].vip = d.policy.Failover.Addresses
 	for range 10 {

@@ -293,10 +293,10 @@ func noDeaths() []Fault {
 			s := d.servers[0]
 			s.cut, s.sshCut = true, d.chance(0.5)
 			if d.chance(0.5) {
-				d.quiet(3 * time.Second)
+				d.quiet([]time.Duration{3 * time.Second, 16 * time.Second}[d.rng.IntN(2)])
 			}
-			d.in(d.between(4*time.Second, 14*time.Second), func() { s.cut, s.sshCut = false, false })
-		}, least: 15 * time.Second},
+			d.in(d.between(4*time.Second, 15*time.Second), func() { s.cut, s.sshCut = false, false })
+		}, least: 17 * time.Second},
 		{Name: "the same, a replica was opened by hand", unmoved: true, cause: func(d *drill) {
 			s := d.oneOf(d.servers[1:])
 			s.source, s.io, s.connected, s.readOnly = -1, false, false, false

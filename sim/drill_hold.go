@@ -74,6 +74,11 @@ func (d *drill) holdTask(t *mpp.Task) error {
 	if m.State != mpp.Standby {
 		return fmt.Errorf("invariant 2: %s is promoted, and it is %s", t.Step.Node, m.State)
 	}
+	if old := d.indexOf(t.Old); t.Kind == mpp.OpFailover && old >= 0 && d.policy.Failover.FenceRequired && d.report.Reloads == 0 {
+		if s := d.servers[old]; s.up && !s.readOnly && (s.vip || !d.policy.Failover.Addresses) && d.now.Sub(s.back) > evidenceFor {
+			return fmt.Errorf("%s is promoted, fence = \"required\", and %s is not fenced: %s", t.Step.Node, s.address, d.state())
+		}
+	}
 	if d.noPromote(t.Step.Node) {
 		return fmt.Errorf("invariant 2: %s is promoted, and it is marked no_promote", t.Step.Node)
 	}
@@ -262,6 +267,9 @@ func (d *drill) holdClaims(op *mpp.Operation, s *server) error {
 				op.NothingLost, d.writes[tx].number, d.servers[d.writes[tx].by].address, d.state())
 		}
 	}
+	if err := d.holdKnown(op, s); err != nil {
+		return err
+	}
 	if op.NothingLost != "" && op.Lost != "" {
 		return fmt.Errorf("invariant 7: the report says that nothing is lost, and that %s is", op.Lost)
 	}
@@ -272,6 +280,38 @@ func (d *drill) holdClaims(op *mpp.Operation, s *server) error {
 		return nil
 	}
 	return d.holdLost(op, s)
+}
+
+// holdKnown holds that an automatic failover loses nothing that was acknowledged and known, where no
+// loss is allowed.
+func (d *drill) holdKnown(op *mpp.Operation, s *server) error {
+	f := &d.policy.Failover
+	if op.Kind != mpp.OpFailover || op.By != "" || f.AnyLoss || f.MaxLoss > 0 || op.Known == "" || d.report.Reloads > 0 {
+		return nil
+	}
+	flavour := "mysql"
+	if d.mariadb {
+		flavour = "mariadb"
+	}
+	known, err := gtid.Parse(flavour, op.Known)
+	if err != nil {
+		return fmt.Errorf("read what the old node was known to have: %w", err)
+	}
+	old := d.indexOf(op.Old)
+	for tx := range d.writes {
+		w := &d.writes[tx]
+		if !w.acked || s.has.has(tx) || old < 0 || !d.servers[old].has.has(tx) || w.ackedAt.After(op.Began) {
+			continue
+		}
+		text := fmt.Sprintf("%s:%d", uuid(w.by), w.number)
+		if d.mariadb {
+			text = d.gtid(tx)
+		}
+		if one, err := gtid.Parse(flavour, text); err == nil && known.Contains(one) {
+			return fmt.Errorf("max_loss is 0, and %s, which was acknowledged and known, is not on %s: %s", text, s.address, d.state())
+		}
+	}
+	return nil
 }
 
 // promotedAt is when the new node was opened: what an old one that is back writes after that is no loss

@@ -8,7 +8,8 @@ import (
 
 // The times of modelled polls.
 const (
-	pollTook     = 2 * time.Millisecond
+	leastTook    = 2 * time.Millisecond
+	mostTook     = 80 * time.Millisecond
 	pollLimit    = 500 * time.Millisecond
 	urgentLimit  = 200 * time.Millisecond
 	normalEvery  = time.Second
@@ -25,6 +26,8 @@ type watch struct {
 	busy bool
 	turn int
 	last time.Time
+	// took is how long it takes the node to answer.
+	took time.Duration
 }
 
 func every(lane mpp.Lane) time.Duration {
@@ -82,7 +85,7 @@ func later(a, b time.Time) time.Time {
 // observe is what a poll of node i finds.
 func (d *drill) observe(i int) mpp.Observation {
 	s := d.servers[i]
-	o := mpp.Observation{Node: s.address, At: d.now, Took: pollTook}
+	o := mpp.Observation{Node: s.address, At: d.now, Took: d.watches[i].took}
 	fail := func(name string, k mpp.Kind) {
 		o.Checks = append(o.Checks, mpp.CheckResult{Name: name, Class: mpp.Reach, Status: mpp.Fail, Kind: k, Message: string(k)})
 	}

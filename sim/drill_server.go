@@ -136,15 +136,17 @@ func (d *drill) linked(a, b *server) bool {
 	return !a.isolated && !b.isolated && !d.linkCut[a.index][b.index]
 }
 
-// flow lets a moment pass for clients and replication.
+// flow lets a moment pass for replication.
 func (d *drill) flow() {
-	d.clientWrites()
 	for _, s := range d.servers {
-		if s.up && !s.frozen && s.source >= 0 {
+		if !s.up || s.frozen || s.source < 0 {
+			continue
+		}
+		if d.chance(0.8) {
 			d.receive(s)
-			if s.sql && !s.slow {
-				d.drain(s, 1+d.rng.IntN(3))
-			}
+		}
+		if s.sql && !s.slow && d.chance(0.8) {
+			d.drain(s, 1+d.rng.IntN(3))
 		}
 	}
 	for _, s := range d.servers {

@@ -231,7 +231,7 @@ func (d *drill) onServer(s *server, st *mpp.Step) mpp.StepResult {
 		if s.stuck != "" && d.chance(0.5) {
 			return mpp.StepResult{Text: "error 1205"}
 		}
-		s.readOnly = true
+		s.readOnly, s.pending = true, -1 // a commit that holds it up is ended
 	case mpp.StepWritable:
 		s.readOnly = false
 	case mpp.StepEndSessions:
