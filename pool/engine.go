@@ -439,6 +439,7 @@ func (a *Arbiter) moveRole(now time.Time, op *mpp.Operation) {
 	}
 	for _, other := range a.nodes {
 		other.unpointed = ""
+		other.endRow() // what failed, or was done in vain, under another writer
 	}
 	evidence := fmt.Sprintf("%s %d: %s", op.Kind, op.ID, op.Reason)
 	a.enter(now, n, state.Change{Event: state.Promote, Rule: string(op.Kind), Evidence: evidence})

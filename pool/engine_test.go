@@ -533,6 +533,26 @@ func TestAnOldWriterThatComesBackIsFencedAtOnceAndRejoined(t *testing.T) {
 	}
 }
 
+func TestAnOldWriterIsFencedAtOnceHoweverOftenItWasRepairedBefore(t *testing.T) {
+	r := settled(t)
+	for n := range 12 {
+		old := short(r.a.activeNode().policy.Address)
+		r.server(old).trouble = mpp.KindRefused
+		r.rounds(8)
+		if got := short(r.a.activeNode().policy.Address); got == old {
+			t.Fatalf("round %d: no failover: %s", n, r.states())
+		}
+		r.server(old).trouble, r.server(old).readOnly = "", false
+		r.log = nil
+		r.poll(old)
+		if len(r.log) < 2 || r.log[1] != "read-only "+old {
+			t.Fatalf("round %d: %s is not fenced by its first poll: %v", n, old, r.log)
+		}
+		r.carryOut()
+		r.rounds(3)
+	}
+}
+
 func TestAnOldWriterThatHoldsMoreIsKeptOutUntilItIsCloned(t *testing.T) {
 	r := settled(t)
 	r.server("a").trouble = mpp.KindNoAnswer

@@ -451,6 +451,11 @@ func (a *Arbiter) countRepair(now time.Time, op *mpp.Operation) {
 	}
 }
 
+// endRow forgets the row of repairs of a node: the next one begins at once.
+func (n *node) endRow() {
+	n.repairsFailed, n.repairFailed, n.repairedAt, n.repairAt = 0, false, time.Time{}, time.Time{}
+}
+
 // pauseRepairs puts the next repair of the node off, the longer the more often it failed.
 func (n *node) pauseRepairs(now time.Time, done bool, most time.Duration) {
 	n.repairsFailed++
