@@ -136,7 +136,7 @@ func (a *Arbiter) nextOfStandby(now time.Time, n *node) string {
 
 // nextWithEngine says which place in the order of succession a STANDBY node has.
 func (a *Arbiter) nextWithEngine(now time.Time, n *node) string {
-	for _, c := range a.outage(now, true).ranking {
+	for _, c := range a.outage(now, true).ranking() {
 		if c.Address == n.policy.Address {
 			if c.Rank == 0 {
 				return "not promoted: " + c.Why

@@ -19,20 +19,38 @@ type outage struct {
 	// imagined says that active is assumed to be dead: its process gone, everybody else as now.
 	imagined bool
 	facts    *plan.Facts
-	ranking  []mpp.Candidate
+	ranked   []mpp.Candidate // see ranking
 }
 
 func (a *Arbiter) outage(now time.Time, imagined bool) *outage {
 	o := &outage{a: a, now: now, active: a.activeNode(), imagined: imagined, facts: a.facts(now)}
-	old := ""
-	if o.active != nil {
-		old = o.active.policy.Address
-		if imagined {
-			a.compareFairly(o.facts, o.active)
+	if o.active != nil && imagined {
+		a.compareFairly(o.facts, o.active)
+	}
+	return o
+}
+
+// ranking is the order of succession. It is made when it is first asked for: most of the time, an
+// earlier gate is closed.
+func (o *outage) ranking() []mpp.Candidate {
+	if o.ranked == nil {
+		old := ""
+		if o.active != nil {
+			old = o.active.policy.Address
+		}
+		o.ranked = plan.Rank(o.facts, old, nil, nil)
+	}
+	return o.ranked
+}
+
+// open reports whether every gate is open; it asks no further than the first that is not.
+func (o *outage) open() bool {
+	for _, k := range gateKinds() {
+		if open, _ := k.ask(o); !open {
+			return false
 		}
 	}
-	o.ranking = plan.Rank(o.facts, old, nil, nil)
-	return o
+	return true
 }
 
 // compareFairly takes the ACTIVE node's last poll but one where a replica was not polled since
@@ -133,7 +151,7 @@ func gateNotUs(o *outage) (bool, string) {
 
 // gateCandidate: at least one node may be promoted.
 func gateCandidate(o *outage) (bool, string) {
-	for _, c := range o.ranking {
+	for _, c := range o.ranking() {
 		if c.Rank > 0 && o.wouldWait(c.Address) {
 			return false, fmt.Sprintf("commits would wait for an acknowledgement on %s, too: nobody is left to give one", c.Address)
 		}
@@ -142,7 +160,7 @@ func gateCandidate(o *outage) (bool, string) {
 		}
 	}
 	var why []string
-	for _, c := range o.ranking {
+	for _, c := range o.ranking() {
 		why = append(why, c.Address+": "+c.Why)
 	}
 	if len(why) == 0 {

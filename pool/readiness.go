@@ -26,7 +26,7 @@ func (a *Arbiter) Readiness(now time.Time) *mpp.Readiness {
 func (a *Arbiter) judgeReadiness(now time.Time) *mpp.Readiness {
 	real, died := a.outage(now, false), a.outage(now, true)
 	r := &mpp.Readiness{
-		Pool: a.policy.Name, At: now, Now: real.gates(), IfActiveDied: died.gates(), Candidates: died.ranking,
+		Pool: a.policy.Name, At: now, Now: real.gates(), IfActiveDied: died.gates(), Candidates: died.ranking(),
 		Blockers: []string{}, Warnings: a.readinessWarnings(died),
 	}
 	for _, g := range r.IfActiveDied {

@@ -113,20 +113,14 @@ func (a *Arbiter) considerFailover(now time.Time) {
 		return
 	}
 	a.testLinks(now, active)
-	o := a.outage(now, false)
-	if open, _ := gateDead(o); !open {
-		return
+	if o := a.outage(now, false); o.open() {
+		a.startFailover(now, o, o.gates(), mpp.Command{})
 	}
-	gates := o.gates()
-	if closed(gates) != nil {
-		return
-	}
-	a.startFailover(now, o, gates, mpp.Command{})
 }
 
 // startFailover begins a failover.
 func (a *Arbiter) startFailover(now time.Time, o *outage, gates []mpp.Gate, c mpp.Command) *mpp.Operation {
-	op := mpp.Operation{Kind: mpp.OpFailover, By: c.By, Wanted: c.Node, Gates: gates, Candidates: o.ranking, Options: c.Options}
+	op := mpp.Operation{Kind: mpp.OpFailover, By: c.By, Wanted: c.Node, Gates: gates, Candidates: o.ranking(), Options: c.Options}
 	op.Reason = "no node is ACTIVE"
 	if o.active != nil {
 		op.Old, op.FirstMiss = o.active.policy.Address, o.active.mem.FirstMiss
