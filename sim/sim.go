@@ -1,9 +1,13 @@
 // Package sim is a seeded, single-threaded model of servers, network, operators and restarts
-// around the real package pool: it plays random histories and holds them against the
-// invariants of docs/architecture.md.
+// around the real packages pool and plan. It plays random histories and holds them against the
+// invariants of docs/architecture.md: those of world (sim.go) are about states, polls and commands of
+// pools without an engine; those of drill (drill*.go) about failovers and switchovers, with data in
+// the servers, clients that write, steps that go wrong, and a manager that is killed, cut off or
+// frozen.
 //
 // Nothing here knows a clock or a random source of its own: everything follows from the seed,
-// so a failure is repeated by its seed alone. To test with it, call Run.
+// so a failure is repeated by its seed alone. To test with it, call Run, or RunDrill with one of
+// Faults.
 package sim
 
 import (
