@@ -118,7 +118,7 @@ func saveExtra(ctx context.Context, t *task) (outcome, error) {
 	if _, err := os.Stat(name); err == nil {
 		return outcome{text: "its own transactions are in " + name + " already"}, nil
 	}
-	log, err := t.firstLog(ctx, s, w)
+	log, whole, err := t.firstLog(ctx, s, w)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -126,13 +126,19 @@ func saveExtra(ctx context.Context, t *task) (outcome, error) {
 		Base: s.logBase, Log: log, Pos: fileStart, Verbose: true,
 		MariaDB: s.dialect.Flavour == replication.MariaDB, Program: t.r.o.BinlogProgram,
 	}
+	unwritten := ""
 	err = writeFile(name, func(f io.Writer) error {
 		x := &saver{w: w, out: bufio.NewWriter(f), mariaDB: b.MariaDB}
 		x.header(t.step)
 		if err := pipe(ctx, host, b, x.run); err != nil {
 			return err
 		}
-		if missing := w.missing(); missing != "" {
+		missing := w.missing()
+		switch {
+		case missing == "":
+		case whole && b.MariaDB: // it gives a number before it writes, and keeps it when it cannot
+			unwritten = fmt.Sprintf("; what was numbered up to %s was never written: its commit failed", short(missing))
+		default:
 			return fmt.Errorf("its binary logs do not have %s any more", short(missing))
 		}
 		return x.out.Flush()
@@ -140,7 +146,7 @@ func saveExtra(ctx context.Context, t *task) (outcome, error) {
 	if err != nil {
 		return outcome{}, fmt.Errorf("save transactions: %w", err)
 	}
-	return outcome{text: fmt.Sprintf("saved its own transactions, %d of them, in %s", len(w.seen), name)}, nil
+	return outcome{text: fmt.Sprintf("saved its own transactions, %d of them, in %s%s", len(w.seen), name, unwritten)}, nil
 }
 
 // fileName is the same for the same transactions of the same node.
@@ -174,18 +180,19 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return err
 }
 
-// firstLog is the newest binary log that begins before everything that is wanted.
-func (t *task) firstLog(ctx context.Context, s *session, w *wanted) (string, error) {
+// firstLog is the newest binary log that begins before everything that is wanted; whole says that
+// there is one.
+func (t *task) firstLog(ctx context.Context, s *session, w *wanted) (log string, whole bool, err error) {
 	var logs []string
-	err := s.ask(ctx, replication.BinlogsSQL, func(rows driver.Rows) (err error) {
+	err = s.ask(ctx, replication.BinlogsSQL, func(rows driver.Rows) (err error) {
 		logs, err = replication.ReadBinlogs(rows)
 		return err
 	})
 	if err != nil {
-		return "", fmt.Errorf("list binary logs: %w", err)
+		return "", false, fmt.Errorf("list binary logs: %w", err)
 	}
 	if len(logs) == 0 {
-		return "", errors.New("it has no binary log")
+		return "", false, errors.New("it has no binary log")
 	}
 	for _, log := range slices.Backward(logs) {
 		var before string
@@ -194,15 +201,15 @@ func (t *task) firstLog(ctx context.Context, s *session, w *wanted) (string, err
 			return err
 		})
 		if err != nil {
-			return "", fmt.Errorf("read %s: %w", log, err)
+			return "", false, fmt.Errorf("read %s: %w", log, err)
 		}
 		after, err := w.after(before)
 		if err != nil {
-			return "", fmt.Errorf("read %s: %w", log, err)
+			return "", false, fmt.Errorf("read %s: %w", log, err)
 		}
 		if after {
-			return log, nil
+			return log, true, nil
 		}
 	}
-	return logs[0], nil // what is missing is found out
+	return logs[0], false, nil // what is missing is found out
 }
