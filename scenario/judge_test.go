@@ -128,6 +128,27 @@ func (r *run) addressAt(writer *lab.Host) error {
 	return nil
 }
 
+// addressMoved: the address is at the writer alone. Where the report owns that it could not be taken
+// off the old host in time, it must be gone soon.
+func (r *run) addressMoved(ctx context.Context, writer *lab.Host) error {
+	if r.op != nil && stepFailed(r.op, mpp.StepRemoveAddress, r.op.Old) {
+		return await(ctx, settleLimit, "the address is taken off the host that was too slow", func(context.Context) error {
+			return r.addressAt(writer)
+		})
+	}
+	return r.addressAt(writer)
+}
+
+// stepFailed reports whether a step of a kind at a node failed.
+func stepFailed(op *mpp.Operation, kind mpp.StepKind, node string) bool {
+	for i := range op.Steps {
+		if st := &op.Steps[i]; st.Kind == kind && st.Node == node && st.Status == mpp.StepFailed {
+			return true
+		}
+	}
+	return false
+}
+
 // neighboursFollow: both clients believe that the address is at the writer. The second one has
 // sent nothing since it heard otherwise.
 func (r *run) neighboursFollow(writer *lab.Host) error {
@@ -233,7 +254,7 @@ func (r *run) moved(ctx context.Context, writer *lab.Host) error {
 	if err := r.oneWriter(ctx, writer); err != nil {
 		return err
 	}
-	if err := r.addressAt(writer); err != nil {
+	if err := r.addressMoved(ctx, writer); err != nil {
 		return err
 	}
 	if err := r.neighboursFollow(writer); err != nil {
