@@ -16,6 +16,7 @@ const (
 	phaseDrain    = "drain"
 	phaseComplete = "complete"
 	phaseTail     = "tail"
+	phaseCount    = "count"
 	phaseReady    = "ready"
 	phasePromote  = "promote"
 	phaseRefence  = "refence"
@@ -41,6 +42,7 @@ func failoverScript() []phase {
 		{phaseDrain, drain, afterDrain},
 		{phaseComplete, complete, afterComplete},
 		{phaseTail, tail, afterTail},
+		{phaseCount, look, afterLook},
 		{phaseReady, ready, afterReady},
 		{phasePromote, promote, afterPromote},
 		{phaseRefence, refence, func(*scene) next { return goOn(phaseChoose) }},
@@ -329,6 +331,24 @@ func afterTail(s *scene) next {
 			return goOn(phaseChoose)
 		}
 		s.note("the end of %s's binary log could not be taken: %s", s.op.Old, st.Text)
+	}
+	return goOn(phaseCount)
+}
+
+// look reads the new node's position once more where it was to be completed and that has failed: some
+// of it, or all, may have been done.
+func look(s *scene) []mpp.Step {
+	for _, k := range []mpp.StepKind{mpp.StepCopyFrom, mpp.StepBinlogTail} {
+		if st := s.last(k, s.op.New); st != nil && st.Status == mpp.StepFailed {
+			return []mpp.Step{{Kind: mpp.StepPosition, Node: s.op.New, Optional: true}}
+		}
+	}
+	return nil
+}
+
+func afterLook(s *scene) next {
+	if s.f.node(s.op.New) == nil { // a reload has removed it
+		return goOn(phaseChoose)
 	}
 	if why := s.countLoss(); why != "" {
 		s.op.Why = why

@@ -639,3 +639,25 @@ func TestWhatANodeHadThatFallsSilentDuringTheFailoverIsNotForgotten(t *testing.T
 		}
 	}).hasNot("promote").ends(mpp.Stopped, "1 transactions would be lost")
 }
+
+func TestWhatWasTakenThoughTheStepFailedIsNotToldToBeLost(t *testing.T) {
+	f := dead()
+	f.Policy.BinlogTail, f.Policy.AnyLoss = true, true
+	f.Nodes[0].Observation.Server.GTID = upTo(104)
+	g := failover(t, f, position("a:1", mpp.Position{Executed: upTo(104)}), func(g *stage) {
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			switch st.Kind {
+			case mpp.StepBinlogEnd:
+				return &mpp.StepResult{Done: true, Position: &mpp.Position{OwnLog: "binlog.000004", OwnPos: 1400}}
+			case mpp.StepBinlogTail: // all of it was executed, and then the connection was lost
+				g.done(st)
+				return &mpp.StepResult{Text: "the connection was lost"}
+			default:
+				return nil
+			}
+		}
+	}).has("count: position b").ends(mpp.Completed, "b:1")
+	if g.op.LostCount != 0 {
+		t.Errorf("%d are told to be lost: %s", g.op.LostCount, g.op.Lost)
+	}
+}

@@ -12,9 +12,9 @@ import (
 type Drills struct {
 	Histories, Steps, Mischiefs, Restarts, Reloads int
 	// Failovers and Switchovers were begun; the others are how operations ended.
-	Failovers, Switchovers                    int
-	Completed, RolledBack, Stopped, Abandoned int
-	Rejoins, KeptOut, Reopened, Lossy, Proofs int
+	Failovers, Switchovers                            int
+	Completed, RolledBack, Stopped, Abandoned         int
+	Rejoins, KeptOut, Reopened, Fenced, Lossy, Proofs int
 	// Unmoved are histories in which the role stayed where it was.
 	Unmoved int
 }
@@ -29,6 +29,9 @@ func (r *Drills) count(op *mpp.Operation) {
 		return
 	case op.Kind == mpp.OpReopen:
 		r.Reopened++
+		return
+	case op.Kind == mpp.OpFence:
+		r.Fenced++
 		return
 	}
 	switch op.Outcome {

@@ -87,7 +87,7 @@ func playFault(t *testing.T, fault Fault, seedText string, report *Drills) {
 func table(reports []Drills) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "fault\thistories\tfailovers\tswitchovers\tcompleted\trolled back\tstopped\tabandoned\trejoined\treopened\twith loss\tproofs\tmishaps\trestarts\treloads\tsteps")
+	fmt.Fprintln(w, "fault\thistories\tfailovers\tswitchovers\tcompleted\trolled back\tstopped\tabandoned\trejoined\tkept out\tfenced\treopened\twith loss\tproofs\tmishaps\trestarts\treloads\tsteps")
 	var sum Drills
 	for i, f := range Faults() {
 		r := &reports[i]
@@ -102,8 +102,8 @@ func table(reports []Drills) string {
 }
 
 func row(w *tabwriter.Writer, name string, r *Drills) {
-	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", name, r.Histories, r.Failovers, r.Switchovers,
-		r.Completed, r.RolledBack, r.Stopped, r.Abandoned, r.Rejoins, r.Reopened, r.Lossy, r.Proofs, r.Mischiefs, r.Restarts, r.Reloads, r.Steps)
+	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", name, r.Histories, r.Failovers, r.Switchovers,
+		r.Completed, r.RolledBack, r.Stopped, r.Abandoned, r.Rejoins, r.KeptOut, r.Fenced, r.Reopened, r.Lossy, r.Proofs, r.Mischiefs, r.Restarts, r.Reloads, r.Steps)
 }
 
 func (r *Drills) add(o *Drills) {
@@ -121,6 +121,7 @@ func (r *Drills) add(o *Drills) {
 	r.Rejoins += o.Rejoins
 	r.KeptOut += o.KeptOut
 	r.Reopened += o.Reopened
+	r.Fenced += o.Fenced
 	r.Lossy += o.Lossy
 	r.Proofs += o.Proofs
 }
