@@ -258,7 +258,19 @@ func (r *run) mend(ctx context.Context) error {
 
 // recoverWell takes nodes back that are FAIL and replicate again: FAIL lasts until somebody says so.
 func (r *run) recoverWell(ctx context.Context) error {
-	v, err := r.api.Pool(ctx, r.pool.Name)
+	var v *mpp.PoolView
+	err := await(ctx, takeOverLimit, "every node answers", func(ctx context.Context) error {
+		var err error
+		if v, err = r.api.Pool(ctx, r.pool.Name); err != nil {
+			return err
+		}
+		for i := range v.Nodes {
+			if v.Nodes[i].Errors > 0 {
+				return fmt.Errorf("%s has %d errors: %s", v.Nodes[i].Name, v.Nodes[i].Errors, v.Nodes[i].Message)
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}

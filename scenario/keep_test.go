@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mpp"
+	"mpp/publish/api/client"
 	"mpp/sandbox"
 	"mpp/sandbox/lab"
 )
@@ -187,21 +188,29 @@ func badLink(ctx context.Context, r *run) error {
 	if err := r.lab.Manager().Heal(ctx); err != nil {
 		return err
 	}
-	events, err := r.cli(ctx, "events", "-n", "0", "--since", "90s")
+	events, err := r.api.Events(ctx, client.EventQuery{Pool: r.pool.Name, Since: r.fault})
 	if err != nil {
 		return err
 	}
-	if strings.Contains(events, "ACTIVE ->") {
-		return fmt.Errorf("the ACTIVE node lost its state: %s", events)
+	failed := map[string]int{}
+	for _, e := range events {
+		if e.Kind == mpp.EventState && e.From == string(mpp.Active) {
+			return fmt.Errorf("the ACTIVE node lost its state: %s", e.Text)
+		}
+		if e.Kind == mpp.EventState && strings.HasPrefix(e.To, "FAIL") {
+			failed[e.Node]++
+		}
 	}
-	if n := strings.Count(events, "-> FAIL"); n > 0 {
-		r.say(fmt.Sprintf("%d times a node was FAIL", n))
+	for node, n := range failed {
+		if n > 1 {
+			return fmt.Errorf("the state of %s flaps: it became FAIL %d times", node, n)
+		}
+		r.say("a replica that missed four polls in a row was FAIL once, until mpp recover")
 	}
-	if err := r.kept(ctx, old); err != nil {
-		_, recovered := r.cli(ctx, "recover", r.pool.Name)
-		return errors.Join(err, recovered)
+	if err := r.recoverWell(ctx); err != nil {
+		return err
 	}
-	return nil
+	return r.kept(ctx, old)
 }
 
 func tooMany(ctx context.Context, r *run) error {
