@@ -22,7 +22,7 @@ func dataTable() []scenario {
 	return []scenario{
 		{
 			id: "D1", what: "A1 under full write load with semi-sync, 8 clients at once", expected: "0 acknowledged writes lost",
-			limits: limits{worst: 5 * time.Second}, setup: managed, flavours: everyFlavour(), runs: 50, again: 50, act: fullLoad,
+			limits: limits{worst: 5 * time.Second}, setup: managed, flavours: everyFlavour(), runs: 50, again: 20, act: fullLoad,
 		},
 		{
 			id: "D2", what: "the preferred candidate is behind another replica", expected: "it is completed from that one first, or that one is promoted; nothing lost",

@@ -73,6 +73,9 @@ type breakage struct {
 
 func always(place) bool { return true }
 
+// nearTheCut are the places where a host that is gone differs most from one that is frozen.
+func nearTheCut(p place) bool { return p == atAwait || p == "before-promote" || p == "after-promote" }
+
 func breakages() []breakage {
 	isHook := func(p place) bool { return strings.HasPrefix(string(p), "before-") }
 	rolledBack := func(place) mpp.Outcome { return mpp.RolledBack }
@@ -83,10 +86,10 @@ func breakages() []breakage {
 		}, rolledBack},
 		{"target frozen", always, func(_ context.Context, _ *run, _ place, _, target *lab.Host) error { return target.Freeze() }, any},
 		{"target killed", always, func(_ context.Context, _ *run, _ place, _, target *lab.Host) error { return target.Kill() }, any},
-		{"target cut off", always, func(_ context.Context, _ *run, _ place, _, target *lab.Host) error { return target.Cut() }, any},
+		{"target cut off", nearTheCut, func(_ context.Context, _ *run, _ place, _, target *lab.Host) error { return target.Cut() }, any},
 		{"old node frozen", always, func(_ context.Context, _ *run, _ place, old, _ *lab.Host) error { return old.Freeze() }, any},
 		{"old node killed", always, func(_ context.Context, _ *run, _ place, old, _ *lab.Host) error { return old.Kill() }, any},
-		{"old node cut off", always, func(_ context.Context, _ *run, _ place, old, _ *lab.Host) error { return old.Cut() }, any},
+		{"old node cut off", nearTheCut, func(_ context.Context, _ *run, _ place, old, _ *lab.Host) error { return old.Cut() }, any},
 		{"mppd killed", always, func(ctx context.Context, r *run, _ place, _, _ *lab.Host) error {
 			if err := r.lab.KillMppd(); err != nil {
 				return err

@@ -20,20 +20,20 @@ import (
 func keepTable() []scenario {
 	return []scenario{
 		{
-			id: "B1", what: "only the manager is cut off from the ACTIVE node; replicas still receive, for 15 s",
+			id: "B1", what: "only the manager is cut off from the ACTIVE node; replicas still receive, for 12 s",
 			expected: "unreachable from here, alive by replicas; no failover", act: cutFromManager,
 		},
 		{
-			id: "B2", what: "the manager is cut off from everything for 15 s", expected: "pool FAIL, nothing started, nothing promoted when it heals", act: managerCut,
+			id: "B2", what: "the manager is cut off from everything for 12 s", expected: "pool FAIL, nothing started, nothing promoted when it heals", act: managerCut,
 		},
 		{
-			id: "B3", what: "30 % packet loss and 200 ms delay on the manager's link for a minute", expected: "no failover, no flapping of states", act: badLink,
+			id: "B3", what: "30 % packet loss and 200 ms delay on the manager's link for 40 s", expected: "no failover, no flapping of states", act: badLink,
 		},
 		{
 			id: "B4", what: "too many connections (1040)", expected: "alive, CRITICAL, the reason named; no failover", act: tooMany,
 		},
 		{
-			id: "B7", what: "the manager frozen for 20 s, then released", expected: "no failover out of its own sleep", act: managerFrozen,
+			id: "B7", what: "the manager frozen for 12 s, then released", expected: "no failover out of its own sleep", act: managerFrozen,
 		},
 	}
 }
@@ -136,7 +136,7 @@ func cutFromManager(ctx context.Context, r *run) error {
 	if err := r.problem(ctx, "active-unreachable"); err != nil {
 		return err
 	}
-	if err := r.stays(ctx, 15*time.Second); err != nil {
+	if err := r.stays(ctx, 12*time.Second); err != nil {
 		return err
 	}
 	if err := old.Heal(ctx); err != nil {
@@ -164,7 +164,7 @@ func managerCut(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	if err := r.stays(ctx, 15*time.Second); err != nil {
+	if err := r.stays(ctx, 12*time.Second); err != nil {
 		return err
 	}
 	if err := r.lab.Manager().Heal(ctx); err != nil {
@@ -182,7 +182,7 @@ func badLink(ctx context.Context, r *run) error {
 	if err := r.lab.Manager().SlowDown(lab.Slow{Delay: 200 * time.Millisecond, Loss: 0.3}); err != nil {
 		return err
 	}
-	if err := r.stays(ctx, time.Minute); err != nil {
+	if err := r.stays(ctx, 40*time.Second); err != nil {
 		return err
 	}
 	if err := r.lab.Manager().Heal(ctx); err != nil {
@@ -273,7 +273,7 @@ func managerFrozen(ctx context.Context, r *run) error {
 	if err := r.lab.SignalMppd(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	until := time.Now().Add(20 * time.Second)
+	until := time.Now().Add(12 * time.Second)
 	err := sandbox.Eventually(ctx, 100*time.Millisecond, func(context.Context) error {
 		if time.Now().Before(until) {
 			return errors.New("it sleeps")
