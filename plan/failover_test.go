@@ -363,6 +363,18 @@ func TestThereIsNoPromiseOnceTheOldNodeMayHaveGivenUpWaiting(t *testing.T) {
 	if p := Promise(morning().Add(10*time.Second), f, "a:1"); p != "" {
 		t.Errorf("a promise after the time-out: %s", p)
 	}
+	f.Nodes[0].Observation.Server.SemiSync.Waiting = 3
+	if Promise(morning().Add(6*time.Second), f, "a:1") == "" {
+		t.Error("no promise, though commits wait for two seconds at most")
+	}
+	if p := Promise(morning().Add(8*time.Second), f, "a:1"); p != "" {
+		t.Errorf("a promise although some may have waited before the poll: %s", p)
+	}
+	f.Nodes[0].Observation.Checks = []mpp.CheckResult{{Name: "commit", Class: mpp.Reach, Status: mpp.Fail, Kind: mpp.KindSemiSyncWait}}
+	if p := Promise(morning(), f, "a:1"); p != "" {
+		t.Errorf("a promise although commits hang: %s", p)
+	}
+	f.Nodes[0].Observation.Checks = nil
 	f.Nodes[0].Observation.Server.SemiSync.TimedOut = true
 	if p := Promise(morning(), f, "a:1"); p != "" {
 		t.Errorf("a promise although it has given up: %s", p)

@@ -178,7 +178,7 @@ func Unasked(f *Facts, old string) []string {
 // poll there was no time to give up waiting.
 func Promise(now time.Time, f *Facts, old string) string {
 	who := acknowledgers(f, old)
-	if len(who) == 0 || len(Unasked(f, old)) > 0 || !f.node(old).waits(now) {
+	if len(who) == 0 || len(Unasked(f, old)) > 0 || !now.Before(f.node(old).waitsUntil()) {
 		return ""
 	}
 	if lost, err := KnownMissing(f, old); err != nil || !lost.IsEmpty() && !f.allOthers(old, (*Node).heard) {
@@ -198,11 +198,25 @@ func promiseText(count int) string {
 	return fmt.Sprintf("commits waited for one of %d replicas that acknowledge, and all of them were asked", count)
 }
 
-// waits reports whether a node that waited for acknowledgements at its last poll cannot have given
-// that up since.
-func (n *Node) waits(now time.Time) bool {
-	s := n.settings()
-	return s != nil && now.Sub(n.Observation.At) < s.SemiSyncTimeout
+// waitedBefore is for how long commits may have been waiting at a good poll that has seen some wait:
+// for longer, and it would not have been good.
+const waitedBefore = 2 * time.Second
+
+// waitsUntil is when a node that waits for acknowledgements may give that up, by its last poll; zero
+// when commits may have been hanging for long by then.
+func (n *Node) waitsUntil() time.Time {
+	s, o := n.settings(), n.Observation
+	if s == nil || o.Server.SemiSync == nil {
+		return time.Time{}
+	}
+	if slices.ContainsFunc(o.Checks, func(c mpp.CheckResult) bool { return c.Class == mpp.Reach && c.Status == mpp.Fail }) {
+		return time.Time{}
+	}
+	until := o.At.Add(s.SemiSyncTimeout)
+	if o.Server.SemiSync.Waiting > 0 {
+		until = until.Add(-waitedBefore)
+	}
+	return until
 }
 
 // unasked says which replicas that acknowledge were not asked for good by the plan, "" for none.

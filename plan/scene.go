@@ -67,8 +67,8 @@ func Begin(now time.Time, f *Facts, op mpp.Operation) *mpp.Operation {
 	op.Steps = []mpp.Step{}
 	if op.Kind == mpp.OpFailover && op.Old != "" {
 		op.Known, op.Acknowledgers = f.known(op.Old), acknowledgers(f, op.Old)
-		if n := f.node(op.Old); len(op.Acknowledgers) > 0 && n.settings() != nil {
-			op.WaitsUntil = n.Observation.At.Add(n.settings().SemiSyncTimeout)
+		if len(op.Acknowledgers) > 0 {
+			op.WaitsUntil = f.node(op.Old).waitsUntil()
 		}
 	}
 	return &op
