@@ -141,7 +141,7 @@ func acknowledgers(f *Facts, old string) []string {
 // were connected: the status of a receiver that was stopped says no.
 func (n *Node) acknowledges() bool {
 	if n.Observation == nil {
-		return false
+		return true // for all that is known
 	}
 	if s := n.settings(); s != nil && s.SemiSyncReplica {
 		return true

@@ -253,3 +253,16 @@ func TestAReplicaThatTakesWritesIsFencedThoughPollsOverlapEachTime(t *testing.T)
 		t.Errorf("%d fencings", r.started(mpp.OpFence))
 	}
 }
+
+func TestWhoMayHaveAcknowledgedIsKnownFromTheFirstPollOfTheWriterOn(t *testing.T) {
+	r := settled(t)
+	semiSynced(r)
+	r.restart(r.policy)
+	r.a.index["a:1"].mem.Acknowledgers = "" // the manager before was an older one
+	r.poll("a")                             // once; the others were not heard yet
+	r.restart(r.policy)
+	r.server("a").trouble, r.server("c").trouble = mpp.KindRefused, mpp.KindRefused
+	r.rounds(8)
+	r.noFailover()
+	r.wantGate("complete", false, "c:1 acknowledges commits of a:1 and cannot be asked")
+}

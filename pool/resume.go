@@ -114,7 +114,7 @@ func (a *Arbiter) rememberServer(n *node, o *mpp.Observation) {
 	switch {
 	case n.mem.State != mpp.Active:
 		n.mem.Acknowledgers = ""
-	case a.heard(): // until then it is not known who acknowledges
+	case a.heard() || n.mem.Acknowledgers == "": // until all were heard, what is remembered is better
 		n.mem.Acknowledgers = strings.Join(plan.Acknowledgers(a.facts(o.At), n.policy.Address), ",")
 	}
 }
