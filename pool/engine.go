@@ -55,8 +55,8 @@ type engineNode struct {
 	openSince time.Time
 	// closesUntil is how long a statement by which MPP closed the node may still come into force.
 	closesUntil time.Time
-	// slowAt is when the network to the node was last seen to be slow.
-	slowAt time.Time
+	// slowAt is when the network to the node was last seen to be slow, newest first.
+	slowAt [slowTimes]time.Time
 	// warned are the codes of the settings at risk that were told; risksOf and risksActive are
 	// what they were judged from.
 	warned      string
@@ -78,8 +78,9 @@ func (a *Arbiter) judgeFitness(n *node, o *mpp.Observation) {
 		n.unfit = o.Unfit()
 		return
 	}
-	if o.Dialled >= slowDial {
-		n.slowAt = o.At
+	if o.Dialled >= slowDial && n.mem.Errors == 0 { // one that was cut off answers late at first
+		copy(n.slowAt[1:], n.slowAt[:])
+		n.slowAt[0] = o.At
 	}
 	if o.Server.Flavour != "" {
 		n.spokeBefore, n.spoke = n.spoke, o
@@ -351,15 +352,18 @@ func (a *Arbiter) closeLane(n *node) mpp.Lane {
 }
 
 // A network is slow for a node when its host's kernel has taken slowDial to accept a connection
-// within slowFor: then neither a short limit nor a short test of a link proves anything.
+// slowTimes within slowFor: then neither a short limit nor a short test of a link proves anything.
+// Once is no sign of it: a busy manager is late itself.
 const (
-	slowDial = 100 * time.Millisecond
-	slowFor  = 5 * time.Minute
+	slowDial  = 100 * time.Millisecond
+	slowFor   = 5 * time.Minute
+	slowTimes = 3
 )
 
 // slow reports whether the network to the node is slow.
 func (n *node) slow() bool {
-	return n.observation != nil && !n.slowAt.IsZero() && n.observation.At.Sub(n.slowAt) < slowFor
+	first := n.slowAt[slowTimes-1]
+	return n.observation != nil && !first.IsZero() && n.observation.At.Sub(first) < slowFor
 }
 
 // aliveByReplicas says which replica shows that the silent ACTIVE node lives, "" for none.

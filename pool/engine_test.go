@@ -972,3 +972,21 @@ func TestAReplicaThatFollowsAnotherServerTooIsNoStranger(t *testing.T) {
 		t.Errorf("no failover; gates %+v", r.a.outage(r.now, false).gates())
 	}
 }
+
+func TestOneLateAnswerMakesNoSlowNetworkThreeDo(t *testing.T) {
+	r := settled(t)
+	for n := 1; n <= 3; n++ {
+		r.now = r.now.Add(5 * time.Second)
+		o := r.observe("a")
+		o.Dialled = 2 * slowDial
+		r.step(mpp.Input{Observation: &o})
+		if got := r.a.index["a:1"].slow(); got != (n == 3) {
+			t.Errorf("after %d late answers: slow %t", n, got)
+		}
+	}
+	r.now = r.now.Add(slowFor)
+	r.poll("a")
+	if r.a.index["a:1"].slow() {
+		t.Error("still slow")
+	}
+}
