@@ -28,6 +28,7 @@ func keepTable() []scenario {
 		},
 		{
 			id: "B3", what: "30 % packet loss and 200 ms delay on the manager's link for 40 s", expected: "no failover, no flapping of states", act: badLink,
+			setup: setup{end: "# a lab of its own: for minutes MPP knows that this network is slow"},
 		},
 		{
 			id: "B4", what: "too many connections (1040)", expected: "alive, CRITICAL, the reason named; no failover", act: tooMany,
