@@ -4,5 +4,5 @@ package sim
 
 const (
 	defaultHistories = 100_000
-	defaultDrills    = 1_000
+	defaultDrills    = 100
 )

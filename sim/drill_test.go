@@ -9,11 +9,10 @@ import (
 	"sync"
 	"testing"
 	"text/tabwriter"
-	"time"
 )
 
 // drillsEach is how many failovers or switchovers are played of each fault, by default or by
-// MPP_SIM_DRILLS.
+// MPP_SIM_DRILLS (1000 is the number to try before a release). Seeds count from 1.
 func drillsEach(t *testing.T) int {
 	text := os.Getenv("MPP_SIM_DRILLS")
 	if text == "" {
@@ -50,7 +49,7 @@ func TestDrillsHoldTheInvariants(t *testing.T) {
 }
 
 func playFault(t *testing.T, fault Fault, seedText string, report *Drills) {
-	first, count := uint64(time.Now().UnixNano()), drillsEach(t)
+	first, count := uint64(1), drillsEach(t)
 	if seedText != "" {
 		seed, err := strconv.ParseUint(seedText, 10, 64)
 		if err != nil {
