@@ -31,7 +31,12 @@ func (s *scene) endIsFinal() bool {
 }
 
 func afterDrain(s *scene) next {
-	if s.f.node(s.op.New) == nil || !s.done(mpp.StepDrain, s.op.New) {
+	switch {
+	case s.f.node(s.op.New) == nil:
+		return goOn(phaseChoose)
+	case s.worthAnother(mpp.StepDrain, s.op.New):
+		return goOn(phaseDrain)
+	case !s.done(mpp.StepDrain, s.op.New):
 		return goOn(phaseChoose)
 	}
 	return goOn(phaseComplete)

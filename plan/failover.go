@@ -12,6 +12,7 @@ import (
 const (
 	phaseBefore   = "before"
 	phaseFence    = "fence"
+	phaseAgain    = "again"
 	phaseChoose   = "choose"
 	phaseDrain    = "drain"
 	phaseComplete = "complete"
@@ -38,6 +39,7 @@ func failoverScript() []phase {
 	return []phase{
 		{phaseBefore, func(s *scene) []mpp.Step { return s.hook(mpp.HookBeforeFailover) }, afterHooks(phaseFence, phaseGiveUp)},
 		{phaseFence, fence, afterFence},
+		{phaseAgain, again, func(*scene) next { return goOn(phaseChoose) }},
 		{phaseChoose, choose, afterChoose},
 		{phaseDrain, drain, afterDrain},
 		{phaseComplete, complete, afterComplete},
@@ -154,7 +156,33 @@ func afterFence(s *scene) next {
 		s.op.Why = fmt.Sprintf("%s could not be fenced, and %s", s.op.Old, why)
 		return goOn(phaseGiveUp)
 	}
-	return goOn(phaseChoose)
+	return goOn(phaseAgain)
+}
+
+// again lets replicas stop to receive that have answered with an error: once more, since a node whose
+// position is not final cannot be promoted, and what it has may be missing.
+func again(s *scene) []mpp.Step {
+	var steps []mpp.Step
+	for i := range s.op.Steps {
+		st := &s.op.Steps[i]
+		if st.Kind == mpp.StepStopReceiver && st.Status == mpp.StepFailed && !st.Unreachable {
+			steps = append(steps, mpp.Step{Kind: st.Kind, Node: st.Node, Peer: st.Peer, Detail: st.Detail, Limit: st.Limit, Optional: true})
+		}
+	}
+	return steps
+}
+
+// worthAnother reports whether a step of a kind at a node has failed with an answer, for the first time:
+// an error may be gone by now, and all that it takes is another step.
+func (s *scene) worthAnother(kind mpp.StepKind, node string) bool {
+	tries := 0
+	for i := range s.op.Steps {
+		if st := &s.op.Steps[i]; st.Kind == kind && st.Node == node && !st.Undo {
+			tries++
+		}
+	}
+	st := s.last(kind, node)
+	return tries == 1 && st.Status == mpp.StepFailed && !st.Unreachable
 }
 
 // unfenced says why the plan must not go on while the old node is not known to be fenced, "" when it
@@ -190,7 +218,7 @@ func (s *scene) excluded() map[string]string {
 	out := map[string]string{}
 	for i := range s.op.Steps {
 		st := &s.op.Steps[i]
-		if st.Status != mpp.StepFailed {
+		if st.Status != mpp.StepFailed || s.last(st.Kind, st.Node) != st {
 			continue
 		}
 		switch st.Kind {
@@ -275,7 +303,10 @@ func promote(s *scene) []mpp.Step {
 }
 
 func afterPromote(s *scene) next {
-	if !s.done(mpp.StepPromote, s.op.New) {
+	switch {
+	case s.worthAnother(mpp.StepPromote, s.op.New) && s.forbidden() == "":
+		return goOn(phasePromote)
+	case !s.done(mpp.StepPromote, s.op.New):
 		return goOn(phaseRefence)
 	}
 	s.doubt()
@@ -366,7 +397,7 @@ func giveUp(s *scene) []mpp.Step {
 	s.op.Lost, s.op.LostCount, s.op.NothingLost = "", 0, "" // nothing is decided
 	var steps []mpp.Step
 	for i := range s.op.Steps {
-		if st := s.op.Steps[i]; st.Kind == mpp.StepStopReceiver && st.Detail != byHand {
+		if st := s.op.Steps[i]; st.Kind == mpp.StepStopReceiver && st.Detail != byHand && s.last(st.Kind, st.Node).N == st.N {
 			steps = append(steps, mpp.Step{Kind: mpp.StepStartReplica, Node: st.Node, Undo: true, Optional: true})
 		}
 	}

@@ -139,6 +139,7 @@ func TestAFailoverWithoutAnyCandidateLeftStopsAndLetsReplicasReceiveAgain(t *tes
 	f.Nodes[2].Barred = "it is marked no_promote"
 	failover(t, f, deadA, failing("drain b")).want("drain", `
 		drain: drain b
+		drain: drain b
 		give-up: start-replica b (undo)
 		give-up: start-replica c (undo)
 	`).ends(mpp.Stopped, "c:1: it is marked no_promote")
@@ -672,4 +673,47 @@ func TestWhatWasTakenThoughTheStepFailedIsNotToldToBeLost(t *testing.T) {
 	if g.op.LostCount != 0 {
 		t.Errorf("%d are told to be lost: %s", g.op.LostCount, g.op.Lost)
 	}
+}
+
+func TestAStepThatEveryCandidateNeedsIsTriedOnceMoreAfterAnError(t *testing.T) {
+	for _, step := range []string{"stop-receiver b", "drain b", "promote b"} {
+		tries := 0
+		f := dead()
+		f.Nodes[2].Barred = "it is marked no_promote"
+		g := failover(t, f, deadA, func(g *stage) {
+			before := g.answer
+			g.answer = func(st *mpp.Step) *mpp.StepResult {
+				if strings.HasSuffix(line(st), step) {
+					if tries++; tries == 1 {
+						return &mpp.StepResult{Text: "error 1205"}
+					}
+				}
+				return before(st)
+			}
+		}).hasNot("refence").ends(mpp.Completed, "b:1 takes writes")
+		if tries != 2 || g.op.New != "b:1" {
+			t.Errorf("%s: %d tries", step, tries)
+		}
+	}
+	// Silence is no error: each try takes its whole limit.
+	failover(t, dead(), deadA, failing("drain b", unreachable())).want("drain", `
+		drain: drain b
+		drain: drain c
+		promote: promote c
+		address: add-address c
+		repoint: repoint b <- c
+	`)
+}
+
+func TestACandidateThatIsForbiddenAfterItsPromotionHasFailedIsNotTriedAgain(t *testing.T) {
+	failover(t, dead(), deadA, func(g *stage) {
+		before := g.answer
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind == mpp.StepPromote && st.Node == "b:1" {
+				g.f.Nodes[1].Forbidden, g.f.Nodes[1].Barred = "it is in maintenance", "it is in maintenance"
+				return &mpp.StepResult{Text: "error 1205"}
+			}
+			return before(st)
+		}
+	}).has("refence: read-only b").ends(mpp.Completed, "c:1 takes writes")
 }

@@ -381,7 +381,7 @@ func Halted(op *mpp.Operation) []string {
 	var list []string
 	for i := range op.Steps {
 		st := &op.Steps[i]
-		if st.Kind != mpp.StepStopReceiver || st.Detail == byHand {
+		if st.Kind != mpp.StepStopReceiver || st.Detail == byHand || slices.Contains(list, st.Node) {
 			continue
 		}
 		started := slices.ContainsFunc(op.Steps[i:], func(later mpp.Step) bool {
