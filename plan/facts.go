@@ -76,6 +76,8 @@ type Node struct {
 	// without one began, zero while it answers.
 	Reachable bool
 	LostAt    time.Time
+	// AskedAt is when its last poll ended, however that did, zero for none.
+	AskedAt time.Time
 	// Trouble is what kept its last poll from reaching it, empty for nothing.
 	Trouble mpp.Kind
 	// TestLink says that the node is to try whether it can connect to the ACTIVE one.

@@ -86,25 +86,11 @@ const byHand = "stopped by hand"
 // the same time lets the replicas stop to receive, so that their positions are final.
 func fence(s *scene) []mpp.Step {
 	p := s.f.Policy
-	var steps []mpp.Step
-	if old := s.f.node(s.op.Old); old != nil {
-		at := func(kind mpp.StepKind) mpp.Step {
-			return mpp.Step{Kind: kind, Node: old.Address, Limit: s.patience(old, kind), Optional: true}
-		}
-		if p.Addresses {
-			steps = append(steps, at(mpp.StepRemoveAddress))
-		}
-		steps = append(steps, at(mpp.StepReadOnly), at(mpp.StepEndSessions))
-		if p.Shutdown {
-			off := at(mpp.StepShutdown)
-			off.Limit = p.ShutdownTimeout
-			steps = append(steps, off)
-		}
-		if p.BinlogTail && old.Host && old.settings() != nil {
-			end := at(mpp.StepBinlogEnd)
-			end.Log = old.settings().LogBase
-			steps = append(steps, end)
-		}
+	steps := s.fenceOld()
+	if old := s.f.node(s.op.Old); old != nil && p.BinlogTail && old.Host && old.settings() != nil {
+		steps = append(steps, mpp.Step{
+			Kind: mpp.StepBinlogEnd, Node: old.Address, Limit: s.patience(old, mpp.StepBinlogEnd), Optional: true, Log: old.settings().LogBase,
+		})
 	}
 	for _, n := range s.others(s.op.Old) {
 		if n.heard() {
@@ -117,6 +103,27 @@ func fence(s *scene) []mpp.Step {
 			}
 			steps = append(steps, stop)
 		}
+	}
+	return steps
+}
+
+// fenceOld are the steps by which the old node takes no more writes, by every way that there is.
+func (s *scene) fenceOld() []mpp.Step {
+	p, old := s.f.Policy, s.f.node(s.op.Old)
+	if old == nil {
+		return nil
+	}
+	var steps []mpp.Step
+	add := func(kind mpp.StepKind, limit time.Duration) {
+		steps = append(steps, mpp.Step{Kind: kind, Node: old.Address, Limit: limit, Optional: true})
+	}
+	if p.Addresses {
+		add(mpp.StepRemoveAddress, s.patience(old, mpp.StepRemoveAddress))
+	}
+	add(mpp.StepReadOnly, s.patience(old, mpp.StepReadOnly))
+	add(mpp.StepEndSessions, s.patience(old, mpp.StepEndSessions))
+	if p.Shutdown {
+		add(mpp.StepShutdown, p.ShutdownTimeout)
 	}
 	return steps
 }
@@ -258,21 +265,34 @@ func whyNobody(list []mpp.Candidate) string {
 	return text[2:]
 }
 
+// newsHolds is how long what is known of the old node is taken to be so: while it is lost, polls of it
+// follow each other in less time than that.
+const newsHolds = 3 * time.Second
+
 // ready runs the hooks before the promotion. Where the old node has come back meanwhile and takes
-// writes, it is fenced once more: what it takes from now on would be lost.
+// writes, or may have since nobody has looked for too long, it is fenced once more: what it takes from
+// now on would be lost.
 func ready(s *scene) []mpp.Step {
 	steps := s.hook(mpp.HookBeforePromote)
-	if !s.back() {
-		return steps
-	}
-	kinds := []mpp.StepKind{mpp.StepReadOnly, mpp.StepEndSessions}
-	if s.f.Policy.Addresses {
-		kinds = append(kinds, mpp.StepRemoveAddress)
-	}
-	for _, k := range kinds {
-		steps = append(steps, mpp.Step{Kind: k, Node: s.op.Old, Limit: s.f.Policy.FenceTimeout, Optional: true})
+	if s.back() || s.unseen() {
+		steps = append(steps, s.fenceOld()...)
 	}
 	return steps
+}
+
+// unseen reports whether nothing was heard or tried of the old node for too long: the manager was frozen.
+func (s *scene) unseen() bool {
+	n := s.f.node(s.op.Old)
+	if n == nil {
+		return false
+	}
+	news := n.AskedAt
+	for i := range s.op.Steps {
+		if st := &s.op.Steps[i]; st.Node == s.op.Old && st.Status != mpp.StepSkipped && st.Began.Add(st.Took).After(news) {
+			news = st.Began.Add(st.Took)
+		}
+	}
+	return s.now.Sub(news) > newsHolds
 }
 
 // back reports whether the old node answers and is not known to be read-only: fencing it has failed,

@@ -530,9 +530,9 @@ func TestAnOldNodeThatComesBackBeforeThePromotionIsFencedOnceMore(t *testing.T) 
 		}
 	}
 	failover(t, f, failing("fence: read-only a", unreachable()), failing("fence: end-sessions a", unreachable()), comesBack).want("ready", `
+		ready: remove-address a
 		ready: read-only a
 		ready: end-sessions a
-		ready: remove-address a
 		promote: promote b
 		address: add-address b
 		repoint: repoint c <- b
@@ -716,4 +716,47 @@ func TestACandidateThatIsForbiddenAfterItsPromotionHasFailedIsNotTriedAgain(t *t
 			return before(st)
 		}
 	}).has("refence: read-only b").ends(mpp.Completed, "c:1 takes writes")
+}
+
+func TestAnOldNodeThatNobodyLookedAtForLongIsFencedOnceMore(t *testing.T) {
+	// The manager is frozen while the candidate drains; the node that was turned off may be up again.
+	f := dead()
+	f.Policy.FenceRequired, f.Policy.Shutdown, f.Policy.ShutdownTimeout = true, true, time.Second
+	frozen := func(g *stage) {
+		before := g.answer
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind == mpp.StepDrain {
+				g.now = g.now.Add(10 * time.Second)
+			}
+			return before(st)
+		}
+	}
+	failover(t, f, failing("nothing"), frozen).want("ready", `
+		ready: remove-address a
+		ready: read-only a
+		ready: end-sessions a
+		ready: shutdown a
+		promote: promote b
+		address: add-address b
+		repoint: repoint c <- b
+	`).ends(mpp.Completed, "b:1")
+
+	f = dead()
+	f.Policy.FenceRequired, f.Policy.Addresses, f.Policy.Shutdown, f.Policy.ShutdownTimeout = true, false, true, time.Second
+	failover(t, f, failing("ready: read-only a", unreachable()), failing("ready: shutdown a"), frozen).
+		hasNot("promote").ends(mpp.Stopped, "could not be fenced")
+
+	// While polls go on, what they bring is enough.
+	f = dead()
+	polled := func(g *stage) {
+		before := g.answer
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind == mpp.StepDrain {
+				g.now = g.now.Add(10 * time.Second)
+				g.f.Nodes[0].AskedAt = g.now.Add(-time.Second)
+			}
+			return before(st)
+		}
+	}
+	failover(t, f, failing("nothing"), polled).hasNot("ready: read-only a")
 }

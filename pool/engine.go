@@ -229,8 +229,12 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 		if n.mem.Failing == mpp.Reach {
 			lost, trouble = n.mem.FirstMiss, n.mem.Kind
 		}
+		var asked time.Time
+		if n.observation != nil {
+			asked = n.observation.At.Add(n.observation.Took)
+		}
 		f.Nodes = append(f.Nodes, plan.Node{
-			Acknowledgers: n.remembered(), Trouble: trouble,
+			Acknowledgers: n.remembered(), Trouble: trouble, AskedAt: asked,
 			LostAt: lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
 			Barred: a.barred(now, n), Forbidden: a.forbidden(now, n), Held: n.mem.Maintenance.InForce(now), Errant: n.mem.Errant, Observation: n.words(),
 			Answers:   n.observation != nil && n.observation.Answered && n.observation.Server.Flavour != "",
