@@ -127,6 +127,11 @@ type Server struct {
 	// Settings are what changes seldom, nil when not asked for (pools with an engine) or not
 	// known yet. They are asked for at login and with the check privilege.
 	Settings *Settings `json:"settings,omitempty"`
+	// Managed says that this MPP holds the lock that marks the server as managed; ManagedBy names
+	// the session of somebody else that holds it, by host:port or its id, empty for none. Both are
+	// asked for in pools with an engine.
+	Managed   bool   `json:"managed,omitempty"`
+	ManagedBy string `json:"managed_by,omitempty"`
 }
 
 // SemiSync is what a server says of semi-synchronous replication.

@@ -12,6 +12,7 @@ func (p *Prober) judge(ask mpp.Ask, o *mpp.Observation, end time.Time) {
 	o.Server, o.Channels = r.server, r.channels
 	if r.server.ID != 0 && p.o.Engine {
 		o.Server.SemiSync, o.Server.Settings = p.engine.semi, p.engine.settings
+		o.Server.Managed, o.Server.ManagedBy = p.manager.managed, p.manager.other
 	}
 	add := func(c mpp.CheckResult) { o.Checks = append(o.Checks, c) }
 	if r.held {

@@ -88,9 +88,15 @@ type Options struct {
 	ClusterExpected bool
 	ClusterLimit    time.Duration
 
+	// SessionIdle is after how long without a poll the server may end the lasting session: longer
+	// than any pause between polls, short enough that a poller which vanished leaves nothing behind
+	// for long.
+	SessionIdle time.Duration
+
 	// Engine says that the pool has an engine: what a promotion must know is asked, too
 	// (mpp.Server.BinlogState and SemiSync, mpp.Channel.Received and where in the source's log
-	// that is), and every PrivilegeInterval mpp.Server.Settings.
+	// that is), and every PrivilegeInterval mpp.Server.Settings; and the server is marked as
+	// managed, or found to be managed by somebody else (mpp.Server.Managed and ManagedBy).
 	Engine bool
 	// CommitStuckAfter is for how long commits may wait for a semi-sync acknowledgement, with
 	// none coming, before the check commit fails; before that, a heartbeat that waits for one is
@@ -154,6 +160,7 @@ func Default() Options {
 		Cluster: true, ClusterLimit: time.Second,
 		Identity:         true,
 		CommitStuckAfter: 5 * time.Second,
+		SessionIdle:      10 * time.Minute,
 	}
 }
 
@@ -205,6 +212,7 @@ func (o *Options) validateLimits(bad func(string, ...any)) {
 	}{
 		{true, "connect", o.ConnectLimit},
 		{true, "query", o.QueryLimit},
+		{true, "session idle", o.SessionIdle},
 		{o.Replication || o.Lag, "replication", o.ReplicationLimit},
 		{o.Lag && o.HeartbeatTable != "", "heartbeat", o.HeartbeatLimit},
 		{o.Write, "write", o.WriteLimit},

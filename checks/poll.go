@@ -86,6 +86,7 @@ func (p *Prober) poll(ctx context.Context, ask mpp.Ask, o *mpp.Observation) {
 		}
 	}
 	p.readEngine(r, o.At)
+	p.readManager(r)
 	if connect.Status != mpp.Fail || p.lasting != nil {
 		p.judge(ask, o, end)
 	}

@@ -41,6 +41,7 @@ type Prober struct {
 	source      sourceState
 	writer      writer
 	engine      engineState
+	manager     managerState
 	orphans     []orphan
 	// heldUntil is until when nothing but logins are tried: see hold.
 	heldUntil time.Time
@@ -126,6 +127,8 @@ type round struct {
 	ageKnown bool
 	customs  []customValue
 	semi     replication.SemiSyncStatus
+	// holder is the session that manages the server, self the one that asked.
+	holder, self int64
 	// reconnected says how the lasting connection ended in this poll, empty if it did not, and
 	// broke what kind of trouble that was.
 	reconnected string

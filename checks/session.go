@@ -42,6 +42,7 @@ type stepKind uint8
 const (
 	stepQuery stepKind = iota
 	stepServer
+	stepManager
 	stepMember
 	stepStatus
 	stepSemiSync
@@ -57,10 +58,6 @@ type step struct {
 	limit  time.Duration
 }
 
-// sessionIdle is after how long without a poll the server may close a session: longer than any
-// interval, short enough that a poller which vanished leaves nothing behind for long.
-const sessionIdle = 10 * time.Minute
-
 // prepare asks the server what it can do and sets up the session, semiSync says whether it asks
 // how that is. The link must have a deadline.
 func (o *Options) prepare(l *link, semiSync bool) (*session, error) {
@@ -68,7 +65,7 @@ func (o *Options) prepare(l *link, semiSync bool) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.exec(d.SessionSQL(replication.Limits{Statement: o.longest(), Lock: time.Second, Idle: sessionIdle})); err != nil {
+	if err := l.exec(d.SessionSQL(replication.Limits{Statement: o.longest(), Lock: time.Second, Idle: o.SessionIdle})); err != nil {
 		return nil, fmt.Errorf("set session variables: %w", err)
 	}
 	if text := d.UnsyncedSQL(); text != "" {
@@ -102,6 +99,7 @@ func (s *session) compose(o *Options) {
 	shared := sharesRoundTrip(o.QuerySQL)
 	add(o.Query && shared, stepQuery, o.QuerySQL, o.QueryLimit)
 	add(true, stepServer, s.dialect.ServerSQL(), o.QueryLimit)
+	add(o.Engine, stepManager, replication.ManagerSQL, o.QueryLimit)
 	add(o.Cluster, stepMember, s.dialect.MemberSQL(), o.ClusterLimit)
 	add(o.Replication || o.Lag, stepStatus, s.dialect.StatusSQL(), o.ReplicationLimit)
 	add(s.semiSync, stepSemiSync, replication.SemiSyncSQL, o.QueryLimit)
@@ -289,6 +287,8 @@ func (s *session) read(at int, rows driver.Rows, r *round) (err error) {
 		return drain(rows)
 	case stepServer:
 		r.server, err = s.server.Read(rows)
+	case stepManager:
+		r.holder, r.self, err = replication.ReadManager(rows)
 	case stepMember:
 		r.member, err = s.dialect.ReadMember(rows)
 	case stepStatus:

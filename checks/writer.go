@@ -71,7 +71,7 @@ func (p *Prober) startWrite(now time.Time) {
 	}
 	o := order{
 		connector: p.connector, limit: p.o.ConnectLimit,
-		setup: p.lasting.dialect.SessionSQL(replication.Limits{Lock: writeLock, Idle: sessionIdle}),
+		setup: p.lasting.dialect.SessionSQL(replication.Limits{Lock: writeLock, Idle: p.o.SessionIdle}),
 		write: replication.HeartbeatWriteSQL(p.heartbeat, p.last.ID),
 	}
 	if p.o.WriteCreate {

@@ -163,6 +163,10 @@ func sources(p config.Pool) []string {
 	return all
 }
 
+// managerGone is after how long without a word from it a server of a pool with an engine takes a manager
+// for gone, and may be managed by another.
+const managerGone = 30 * time.Second
+
 // checkOptions maps a node's configuration to the options of its prober, all but the pool's
 // other nodes.
 func checkOptions(p config.Pool, n config.Node) checks.Options {
@@ -186,6 +190,9 @@ func checkOptions(p config.Pool, n config.Node) checks.Options {
 	o.Cluster, o.ClusterExpected, o.ClusterLimit = c.Cluster.Enabled, c.Cluster.Expected, c.Cluster.Timeout
 	o.Identity = c.Identity.Enabled
 	o.Engine, o.CommitStuckAfter = p.Engine != mpp.EngineNone, 0
+	if o.Engine {
+		o.SessionIdle = max(managerGone, 4*p.Interval, 4*p.SlowInterval)
+	}
 	if c.Commit.Enabled {
 		o.CommitStuckAfter = c.Commit.StuckAfter
 	}

@@ -55,6 +55,8 @@ func (a *Arbiter) engineCommand(now time.Time, c mpp.Command) mpp.Result {
 		return a.acknowledge(c)
 	case a.head.CutOff:
 		return refuse("this poller is cut off: nothing is decided until that ends")
+	case a.rivalText() != "":
+		return refuse("%s", a.rivalText())
 	}
 	var op *mpp.Operation
 	var why string

@@ -263,6 +263,8 @@ func gateAllowed(o *outage) (bool, string) {
 	switch {
 	case o.a.policy.Failover.Manual:
 		return false, "mode = \"manual\": mpp failover " + o.a.policy.Name + " starts it"
+	case o.a.rivalText() != "":
+		return false, o.a.rivalText()
 	case o.a.unrecorded != "":
 		return false, "the journal cannot be written, and a restart would forget who was promoted: " + o.a.unrecorded
 	case o.a.head.Maintenance.InForce(o.now):

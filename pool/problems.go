@@ -34,6 +34,7 @@ func catalogue() []problemKind {
 		{code: "pool-maintenance", severity: mpp.Info, ofPool: poolMaintenance},
 		{code: "node-maintenance", severity: mpp.Info, of: nodeMaintenance},
 		{code: "same-server", severity: mpp.Critical, of: sameServer},
+		{code: "managed-by-another", severity: mpp.Critical, ofPool: managedByAnother},
 		{code: "not-ready", severity: mpp.Critical, ofPool: notReady},
 		{code: "unacknowledged", severity: mpp.Critical, ofPool: unacknowledged},
 		{code: "operation", severity: mpp.Info, ofPool: underWay},

@@ -34,6 +34,8 @@ type fakeServer struct {
 	semi    *mpp.SemiSync
 	// vip says that its host has the virtual address.
 	vip bool
+	// managedBy is the session of another MPP that manages it, "" for this one, "-" for nobody.
+	managedBy string
 }
 
 // rig drives an arbiter with an engine against fake servers a, b and c; a is the writer.
@@ -161,6 +163,13 @@ func (r *rig) observe(name string) mpp.Observation {
 		Flavour: "mysql", Version: "9.7.4", ID: uint32(name[0]-'a') + 1, UUID: uuidOf(name), ReadOnly: s.readOnly,
 		GTID: gtidOf(s.executed, s.extra), StartedAt: s.started, SemiSync: s.semi,
 		Settings: &mpp.Settings{LogBin: true, LogReplicaUpdates: true, GTID: true, BinlogFormat: "ROW", LogBase: "/data/binlog", SemiSyncTimeout: 10 * time.Second, SemiSyncSource: r.sourceSide[name]},
+	}
+	switch s.managedBy {
+	case "":
+		o.Server.Managed = true
+	case "-":
+	default:
+		o.Server.ManagedBy = s.managedBy
 	}
 	r.observeLink(&o, s)
 	return o

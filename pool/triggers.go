@@ -212,7 +212,7 @@ func (a *Arbiter) endRepair(now time.Time, op *mpp.Operation) {
 // it, one that takes writes or holds the address and must not, one that can be a replica again.
 func (a *Arbiter) considerRepairs(now time.Time) {
 	active := a.activeNode()
-	if active == nil || a.head.Maintenance.InForce(now) {
+	if active == nil || a.head.Maintenance.InForce(now) || a.rivalText() != "" {
 		return
 	}
 	if a.roleMoves() {
@@ -392,6 +392,9 @@ func (a *Arbiter) considerFailback(now time.Time) {
 		return
 	}
 	if len(a.head.Unacknowledged) > 0 || p.spoke == nil || !p.spoke.LagKnown || p.spoke.Lag > a.policy.Failover.MaxLag {
+		return
+	}
+	if a.rivalText() != "" {
 		return
 	}
 	f := a.facts(now)

@@ -291,7 +291,7 @@ const (
 // not answer: an idle link cannot tell a dead source from a quiet one, and one that was broken
 // before nothing at all.
 func (a *Arbiter) testLinks(now time.Time, active *node) {
-	if a.roleBusy() || a.head.Maintenance.InForce(now) || active.mem.Maintenance.InForce(now) {
+	if a.roleBusy() || a.rivalText() != "" || a.head.Maintenance.InForce(now) || active.mem.Maintenance.InForce(now) {
 		return
 	}
 	// Those under way keep no other node from being tested: it was only heard a moment later.

@@ -38,7 +38,7 @@ func everyFlavour() []sandbox.Flavour {
 // goOn is one run of a scenario on the lab that the run before has left, where it is whole.
 func table() []scenario {
 	var all []scenario
-	for _, list := range [][]scenario{failoverTable(), keepTable(), plannedTable(), faultTable(), dataTable(), addressTable()} {
+	for _, list := range [][]scenario{failoverTable(), keepTable(), plannedTable(), faultTable(), dataTable(), addressTable(), managerTable()} {
 		all = append(all, list...)
 	}
 	return all

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -62,7 +63,7 @@ func (h Hook) Run(ctx context.Context, e Event) error {
 	var said lastLine
 	cmd := exec.CommandContext(ctx, h.Program, h.Args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(append(text, '\n')), &said, &said
-	cmd.Env = append(os.Environ(), e.environment()...)
+	cmd.Env = append(inherited(), e.environment()...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = killDelay
@@ -78,6 +79,15 @@ func (h Hook) Run(ctx context.Context, e Event) error {
 	default:
 		return fmt.Errorf("hook %s: %w", h.Name, err)
 	}
+}
+
+// inherited is the environment of this process without what is for itself alone: a program that found
+// systemd's socket there could say in its name that all is well.
+func inherited() []string {
+	return slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return name == "NOTIFY_SOCKET" || strings.HasPrefix(name, "WATCHDOG_") || strings.HasPrefix(name, "LISTEN_")
+	})
 }
 
 // environment is the event in short.

@@ -51,6 +51,22 @@ func TestProgramGetsTheOperationAsJSONAndInItsEnvironment(t *testing.T) {
 	}
 }
 
+func TestProgramIsNotToldWhatSystemdToldTheDaemon(t *testing.T) {
+	for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS"} {
+		t.Setenv(name, "of mppd alone")
+	}
+	t.Setenv("HTTPS_PROXY", "for all")
+	out := filepath.Join(t.TempDir(), "out")
+	h := hook.Hook{Name: "chat", Timeout: 10 * time.Second, Program: script(t, "env > "+out)}
+	if err := h.Run(context.Background(), event()); err != nil {
+		t.Fatal(err)
+	}
+	env, err := os.ReadFile(out)
+	if err != nil || strings.Contains(string(env), "of mppd alone") || !strings.Contains(string(env), "HTTPS_PROXY=for all") {
+		t.Errorf("%v, environment:\n%s", err, env)
+	}
+}
+
 func TestFailureIsToldWithTheProgramsLastLine(t *testing.T) {
 	h := hook.Hook{Name: "chat", Timeout: 10 * time.Second, Program: script(t, "echo first; echo 'no route to chat' >&2; exit 3")}
 	err := h.Run(context.Background(), event())

@@ -21,8 +21,32 @@ type program struct{}
 // errElsewhere is the answer 1 of status.
 var errElsewhere = errors.New("it says that the node does not have it")
 
-func (w program) add(ctx context.Context, p *place) error    { return w.run(ctx, p, "on") }
-func (w program) remove(ctx context.Context, p *place) error { return w.run(ctx, p, "off") }
+// add and remove do not take the program's word for it: status must say the same.
+func (w program) add(ctx context.Context, p *place) error {
+	if err := w.run(ctx, p, "on"); err != nil {
+		return err
+	}
+	err := w.run(ctx, p, "status")
+	if errors.Is(err, errElsewhere) {
+		return fmt.Errorf("%s on: it ended well, and its status says that the node does not have the address", p.m.o.Program)
+	}
+	return err
+}
+
+func (w program) remove(ctx context.Context, p *place) error {
+	if err := w.run(ctx, p, "off"); err != nil {
+		return err
+	}
+	err := w.run(ctx, p, "status")
+	switch {
+	case errors.Is(err, errElsewhere):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%s off: it ended well, and its status says that the node has the address still", p.m.o.Program)
+	default:
+		return err
+	}
+}
 
 // announce leaves it to the program: what it has put on it has announced.
 func (program) announce(context.Context, *place) error { return nil }

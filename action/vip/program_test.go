@@ -40,7 +40,8 @@ func newProgram(t *testing.T, script string, change ...func(*vip.Options)) *vip.
 func TestAProgramGetsWhatItNeeds(t *testing.T) {
 	t.Setenv("MPP_SECRET", "not for programs")
 	file := filepath.Join(t.TempDir(), "told")
-	m := newProgram(t, `{ echo "$@"; env | grep -e ^MPP_ -e ^LC_ | sort; } >`+file)
+	m := newProgram(t, `[ "$1" = status ] && exec [ ! -e `+file+`.off ]
+{ echo "$@"; env | grep -e ^MPP_ -e ^LC_ | sort; } >`+file+`; [ "$1" = off ] && : >`+file+`.off; exit 0`)
 	if err := m.Add(t.Context(), db1); err != nil {
 		t.Fatal(err)
 	}
@@ -64,23 +65,25 @@ func TestAProgramGetsWhatItNeeds(t *testing.T) {
 }
 
 func TestAProgramsExitStatusIsItsWord(t *testing.T) {
+	// Status is what it was last told to be; at first, that the node has the address.
+	holding := `f=$0.off; case $1 in status) exec [ ! -e $f ];; on) rm -f $f;; off) : >$f;; esac; `
 	for _, c := range []struct {
 		name, script string
 		// failed is in the error of on and off; empty for none.
 		failed string
 		report mpp.AddressReport
 	}{
-		{"done, holds", "exit 0", "", mpp.AddressReport{Known: true, Holds: true, Some: true}},
+		{"done, holds", holding + "exit 0", "", mpp.AddressReport{Known: true, Holds: true, Some: true}},
 		{"1", "echo no >&2; exit 1", "no (exit status 1)", mpp.AddressReport{Known: true}},
 		{"another", "echo first >&2; echo the cloud is down >&2; echo >&2; exit 2", "the cloud is down (exit status 2)", mpp.AddressReport{Message: "the cloud is down"}},
 		{"silent", "exit 3", "exit status 3", mpp.AddressReport{Message: "exit status 3"}},
 		{"killed", "kill -9 $$", "killed", mpp.AddressReport{Message: "killed"}},
 		{"much is said", "i=0; while [ $i -lt 2000 ]; do echo 0123456789 >&2; i=$((i+1)); done; echo last >&2; exit 2", "last (exit", mpp.AddressReport{Message: "last"}},
-		{"what it leaves behind is not waited for", "sleep 1005 & exit 0", "", mpp.AddressReport{Known: true, Holds: true, Some: true}},
+		{"what it leaves behind is not waited for", holding + "sleep 1005 & exit 0", "", mpp.AddressReport{Known: true, Holds: true, Some: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newProgram(t, c.script)
-			for _, err := range []error{m.Add(t.Context(), db1), m.Remove(t.Context(), db1)} {
+			for _, err := range []error{m.Remove(t.Context(), db1), m.Add(t.Context(), db1)} {
 				if (err == nil) != (c.failed == "") || (err != nil && !strings.Contains(err.Error(), c.failed)) {
 					t.Errorf("got %v", err)
 				}
@@ -94,6 +97,24 @@ func TestAProgramsExitStatusIsItsWord(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestAProgramThatOnlySaysThatItMovedTheAddressIsFoundOut(t *testing.T) {
+	for _, c := range []struct{ status, on, off string }{
+		{"exit 0", "", "it ended well, and its status says that the node has the address still"},
+		{"exit 1", "it ended well, and its status says that the node does not have the address", ""},
+		{"echo no idea >&2; exit 2", "no idea (exit status 2)", "no idea (exit status 2)"},
+	} {
+		m := newProgram(t, `[ "$1" = status ] && { `+c.status+`; }; exit 0`)
+		for _, done := range []struct {
+			err  error
+			want string
+		}{{m.Add(t.Context(), db1), c.on}, {m.Remove(t.Context(), db1), c.off}} {
+			if (done.err == nil) != (done.want == "") || done.err != nil && !strings.Contains(done.err.Error(), done.want) {
+				t.Errorf("status %q: got %v, want %q", c.status, done.err, done.want)
+			}
+		}
 	}
 }
 
