@@ -51,7 +51,7 @@ func (s *scene) donor() (address, set string) {
 	}
 	most := uint64(0)
 	for _, n := range s.others(s.op.Old, s.op.New) {
-		if !n.heard() || n.Errant != "" || s.excluded()[n.Address] != "" {
+		if !n.heard() || n.Errant != "" || s.excluded()[n.Address] != "" || n.keptBack(s.f.Policy.ApplyTimeout) != "" {
 			continue
 		}
 		theirs, err := whole(n.flavour(), s.position(n.Address))

@@ -12,6 +12,7 @@
 package plan
 
 import (
+	"fmt"
 	"time"
 
 	"mpp"
@@ -172,6 +173,15 @@ func (n *Node) heard() bool { return n.Reachable || n.Answers }
 func (n *Node) delayed() bool {
 	c := Channel(n.Observation)
 	return c != nil && c.Delay > 0
+}
+
+// keptBack says why a node that is kept behind on purpose cannot have executed in time what it has received,
+// "" when it can.
+func (n *Node) keptBack(limit time.Duration) string {
+	if !n.delayed() || Channel(n.Observation).Delay <= limit {
+		return ""
+	}
+	return fmt.Sprintf("it is kept %s behind on purpose, and apply_timeout is %s: it could not take over in time", Channel(n.Observation).Delay, limit)
 }
 
 // stopped reports whether somebody has stopped the node's receiver.

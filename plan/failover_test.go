@@ -553,7 +553,7 @@ func TestWhatAnOperatorHasStoppedStaysStopped(t *testing.T) {
 
 func TestAReplicaThatIsDelayedOnPurposeComesAfterItsEquals(t *testing.T) {
 	f := dead()
-	f.Nodes[1].Observation.Channels[0].Delay, f.Nodes[1].Prefer = time.Hour, 10
+	f.Nodes[1].Observation.Channels[0].Delay, f.Nodes[1].Prefer = 10*time.Second, 10
 	failover(t, f).ends(mpp.Completed, "c:1")
 }
 
@@ -759,4 +759,21 @@ func TestAnOldNodeThatNobodyLookedAtForLongIsFencedOnceMore(t *testing.T) {
 		}
 	}
 	failover(t, f, failing("nothing"), polled).hasNot("ready: read-only a")
+}
+
+func TestAReplicaThatIsKeptFarBehindOnPurposeDoesNotTakeOver(t *testing.T) {
+	// It has received more than the others, and will not have executed that for an hour.
+	f := dead()
+	f.Nodes[1].Observation.Channels[0].Delay = time.Hour
+	f.Nodes[1].Observation.Channels[0].Received = upTo(101)
+	f.Policy.AnyLoss = true
+	failover(t, f).has("promote c").hasNot("drain b").ends(mpp.Completed, "c:1")
+
+	f = dead()
+	f.Nodes[1].Observation.Channels[0].Delay, f.Nodes[2].Barred = time.Hour, "it is marked no_promote"
+	failover(t, f).hasNot("promote").ends(mpp.Stopped, "it is kept 1h0m0s behind on purpose, and apply_timeout is 1m0s")
+
+	f = dead()
+	f.Nodes[1].Observation.Channels[0].Delay, f.Nodes[2].Barred = 10*time.Second, "it is marked no_promote"
+	failover(t, f).has("promote b").ends(mpp.Completed, "b:1")
 }

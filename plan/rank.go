@@ -49,7 +49,7 @@ func standings(f *Facts, old string, positions map[string]mpp.Position, excluded
 		if n.Address == old {
 			continue
 		}
-		s := &standing{node: n, index: i, why: firstReason(excluded[n.Address], n.Barred, promotableSettings(n), errantReason(n))}
+		s := &standing{node: n, index: i, why: firstReason(excluded[n.Address], n.Barred, promotableSettings(n), errantReason(n), n.keptBack(f.Policy.ApplyTimeout))}
 		p, read := positions[n.Address]
 		if !read {
 			p = n.position()
