@@ -153,10 +153,9 @@ func (t *task) start(ctx context.Context) error {
 		if out.Exit != 0 {
 			return fmt.Errorf("its data is the copy now, and its server is down: start it: %s", said(out))
 		}
-		short, cancel := context.WithTimeout(ctx, t.r.o.ConnectLimit)
-		s, err := t.server.take(short)
-		cancel()
-		if err == nil {
+		// Nothing that is open already proves anything: the old process may not be gone, and then starting
+		// it did nothing.
+		if s, err := t.server.open(ctx); err == nil {
 			t.server.put(s)
 			return nil
 		}

@@ -33,10 +33,22 @@ func TestCloneReplacesANodeThatHasDiverged(t *testing.T) {
 
 	w.root(0, "GRANT CLONE_ADMIN, BACKUP_ADMIN ON *.* TO '"+p.Failover.User+"'@'%'")
 	w.inStep()
-	w.useRunner(Options{StartCommand: "true"}) // the test starts it
+	// As systemctl does: nothing for a server whose process is not gone yet, though it listens no more. The
+	// test starts it.
+	asked := filepath.Join(t.TempDir(), "asked")
+	w.useRunner(Options{StartCommand: "kill -0 " + strconv.Itoa(p.Servers[1].PID()) + " 2>/dev/null || : >" + asked})
 	w.runner.servers[w.addr(1)].node.Host = remote.NewLocal(false, time.Minute)
 	restarted := make(chan error)
-	go func() { restarted <- restart(t.Context(), p.Servers[1]) }()
+	go func() {
+		err := sandbox.Eventually(sandboxtest.Context(t), 20*time.Millisecond, func(context.Context) error {
+			_, err := os.Stat(asked)
+			return err
+		})
+		if err == nil {
+			err = p.Servers[1].Restart(t.Context())
+		}
+		restarted <- err
+	}()
 	got := w.once(mpp.StepClone, 1, w.peer(0), limit(time.Minute))
 	if err := <-restarted; err != nil {
 		t.Fatal(err)
