@@ -16,9 +16,12 @@ const hostLimit = 3 * time.Second
 // linkLimit bounds how long a replica gets to connect to a silent source again; a healthy one takes
 // milliseconds. saveLimit bounds the saving of transactions, cloneLimit the copying of a whole server.
 const (
-	linkLimit  = 1200 * time.Millisecond
-	saveLimit  = 10 * time.Minute
-	cloneLimit = 24 * time.Hour
+	linkLimit = 1200 * time.Millisecond
+	// semiSyncLinkLimit is that for a MariaDB replica that acknowledges: to stop its receiver takes a second
+	// when the source is silent (replication.Dialect.KillWaitSQL).
+	semiSyncLinkLimit = 1600 * time.Millisecond
+	saveLimit         = 10 * time.Minute
+	cloneLimit        = 24 * time.Hour
 )
 
 // The phases of repairs.
@@ -93,11 +96,14 @@ func reopenScript() []phase {
 func testLinksScript() []phase {
 	return []phase{{phaseTest, func(s *scene) []mpp.Step {
 		var steps []mpp.Step
-		limit := linkLimit
-		if w := s.op.Options.Wait; w > 0 {
-			limit = w
-		}
 		for _, n := range s.others(s.op.Old) {
+			limit := linkLimit
+			switch w := s.op.Options.Wait; {
+			case w > 0:
+				limit = w
+			case n.flavour() == mariadb && n.acknowledges():
+				limit = semiSyncLinkLimit
+			}
 			if n.TestLink {
 				steps = append(steps, mpp.Step{Kind: mpp.StepTestLink, Node: n.Address, Peer: s.op.Old, Limit: limit, Optional: true})
 			}

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"database/sql/driver"
+	"fmt"
 	"strings"
 )
 
@@ -37,4 +38,19 @@ func SwitchSQL(variable string, on bool) string {
 		return "SET GLOBAL " + variable + " = 1"
 	}
 	return "SET GLOBAL " + variable + " = 0"
+}
+
+// KillWaitSQL asks for how many seconds a receiver that is stopped waits for its source, "" where it does
+// not: MariaDB's, when it acknowledges, ends its session at the source over a new connection, and STOP
+// waits for that (2 s with a source that is cut off, with the default of 5). SetKillWaitSQL changes it.
+func (d *Dialect) KillWaitSQL() string {
+	if d.Flavour != MariaDB {
+		return ""
+	}
+	return "SELECT IF(@@GLOBAL.rpl_semi_sync_slave_enabled, @@GLOBAL.rpl_semi_sync_slave_kill_conn_timeout, '')"
+}
+
+// SetKillWaitSQL sets what KillWaitSQL asks for; seconds is a number, as it was read.
+func (d *Dialect) SetKillWaitSQL(seconds uint64) string {
+	return fmt.Sprintf("SET GLOBAL rpl_semi_sync_slave_kill_conn_timeout = %d", seconds)
 }

@@ -40,6 +40,11 @@ func failoverTable() []scenario {
 			act: losesAlive(func(_ context.Context, r *run) error { return r.old.Cut() }),
 		},
 		{
+			id: "A3s", what: "the same with semi-sync", expected: "3 s, worst 4 s; 0 acknowledged writes lost", limits: silent(),
+			setup: setup{semiSync: time.Hour, failover: "semi_sync = \"manage\""}, flavours: everyFlavour(), runs: 10, again: 5,
+			act: losesAlive(func(_ context.Context, r *run) error { return r.old.Cut() }),
+		},
+		{
 			id: "A4", what: "server frozen (`kill -STOP`): connects, never answers", expected: "3 s, worst 4 s", limits: silent(), runs: 10, fast: true,
 			act: losesAlive(func(_ context.Context, r *run) error { return r.old.Freeze() }),
 		},

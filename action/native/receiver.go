@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"mpp/replication"
@@ -24,7 +25,7 @@ func (t *task) stopReceiver(ctx context.Context, s *session, l *replication.Link
 			return told, err
 		}
 	}
-	e := t.begin(s, s.dialect.Stop(l.Name, replication.Receiver))
+	e := t.beginFunc(s, func(ctx context.Context) error { return s.stopSoon(ctx, l) })
 	for over := e.wait(ctx, patience); !over && !t.leave(e); over = e.wait(ctx, lookEvery) {
 		if ctx.Err() != nil {
 			return false, fmt.Errorf("stop receiver: %w", ended(ctx))
@@ -41,6 +42,26 @@ func (t *task) stopReceiver(ctx context.Context, s *session, l *replication.Link
 		return false, fmt.Errorf("stop receiver: %w", e.err)
 	}
 	return false, nil
+}
+
+// stopSoon stops the receiver, and lets it wait for a source that does not answer no longer than the least
+// that there is: see KillWaitSQL.
+func (s *session) stopSoon(ctx context.Context, l *replication.Link) error {
+	const least = 1 // s; 0 means for ever
+	if question := s.dialect.KillWaitSQL(); question != "" {
+		text, err := s.text(ctx, question)
+		if err != nil {
+			return err
+		}
+		before, err := strconv.ParseUint(text, 10, 64)
+		if err == nil && before != least && s.exec(ctx, s.dialect.SetKillWaitSQL(least)) == nil {
+			defer func() {
+				// It is set back, and if that fails nothing is lost by it.
+				_ = s.exec(ctx, s.dialect.SetKillWaitSQL(before))
+			}()
+		}
+	}
+	return s.say(ctx, s.dialect.Stop(l.Name, replication.Receiver))
 }
 
 // receivesNothing reports whether the receiver has been told to stop, and has no connection: it

@@ -26,7 +26,7 @@ func testLink(ctx context.Context, t *task) (outcome, error) {
 	}
 	// Once it is stopped it must be started, whatever becomes of this step.
 	e := t.beginFunc(s, func(ctx context.Context) error {
-		if err := s.say(ctx, s.dialect.Stop(l.Name, replication.Receiver)); err != nil {
+		if err := s.stopSoon(ctx, l); err != nil {
 			return fmt.Errorf("not tested: stop receiver: %w", err)
 		}
 		// If the applier has stopped meanwhile, starting would throw the relay log away.
