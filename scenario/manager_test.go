@@ -20,7 +20,7 @@ func managerTable() []scenario {
 		{
 			id: "F1", fast: true, measures: "outage by the second manager's failover", what: "a second manager on another host, with a state of its own; then the first is killed, and then the server",
 			expected: "the second only watches and names the first; takes over when that one has gone",
-			fresh: true, act: secondManager,
+			fresh:    true, act: secondManager,
 		},
 	}
 }
