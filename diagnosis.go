@@ -20,7 +20,7 @@ type Finding struct {
 	// What names what was tried, such as "login of the failover account", "grant RELOAD",
 	// "ssh", "sudo", "interface eth0", "virtual address", "hook chat", "clone".
 	What string `json:"what"`
-	// Status is OK, WARN (a failover works, but worse than it could) or FAIL (it would fail, or
+	// Status is OK, INFO (something that may be missed is not there), WARN (a failover works, but worse than it could) or FAIL (it would fail, or
 	// lose data).
 	Status Status `json:"status"`
 	// Text is one line: what was found.

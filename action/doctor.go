@@ -66,10 +66,44 @@ func (c *crew) examine(ctx context.Context, n Node) []mpp.Finding {
 	go func() { host <- c.examineHost(ctx, n) }()
 	r := c.native.Run(ctx, mpp.Step{Kind: mpp.StepCheck, Node: n.Address, Limit: tryLimit})
 	f := mpp.Finding{Node: n.Address, What: "failover account", Text: r.Text}
+	list := []mpp.Finding{f}
 	if !r.Done {
-		f.Status = mpp.Fail
+		list[0].Status = mpp.Fail
+	} else {
+		list = append(list, c.examineReplication(ctx, n))
+		list = append(list, c.examineClone(ctx, n)...)
 	}
-	return append([]mpp.Finding{f}, <-host...)
+	return append(list, <-host...)
+}
+
+// examineReplication tries the account that replicas log in as. It may be allowed from the nodes' hosts
+// only, so that to be refused from here is no proof.
+func (c *crew) examineReplication(ctx context.Context, n Node) mpp.Finding {
+	r := c.native.Run(ctx, mpp.Step{Kind: mpp.StepCheck, Node: n.Address, Detail: native.CheckReplication, Limit: tryLimit})
+	f := mpp.Finding{Node: n.Address, What: "replication account", Text: r.Text}
+	if !r.Done {
+		f.Status = mpp.Warn
+		f.Hint = "nothing, if the account is for the nodes' own addresses only; else its password or grant is wrong, and no replica would connect after a failover"
+	}
+	return f
+}
+
+// examineClone looks whether the node could be made a copy of the next one. Who does not use that needs
+// to mend nothing.
+func (c *crew) examineClone(ctx context.Context, n Node) []mpp.Finding {
+	if len(c.pool.Nodes) < 2 {
+		return nil
+	}
+	peer := c.pool.Nodes[0].Address
+	if peer == n.Address {
+		peer = c.pool.Nodes[1].Address
+	}
+	r := c.native.Run(ctx, mpp.Step{Kind: mpp.StepCheck, Node: n.Address, Peer: peer, Detail: native.CheckClone, Limit: tryLimit})
+	f := mpp.Finding{Node: n.Address, What: "clone", Text: r.Text}
+	if !r.Done {
+		f.Status, f.Text = mpp.Info, "mpp rejoin --clone would not work: "+r.Text
+	}
+	return []mpp.Finding{f}
 }
 
 // examineHost tries ssh, the address, and what reading a dead server's binary log takes.

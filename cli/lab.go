@@ -183,6 +183,10 @@ func (u *labUp) run(ctx context.Context) error {
 	if err := u.findMppd(); err != nil {
 		return err
 	}
+	var err error
+	if u.o.Mpp, err = os.Executable(); err != nil {
+		return fmt.Errorf("find own program: %w", err)
+	}
 	starting, cancel := context.WithTimeout(ctx, labLimit)
 	defer cancel()
 	l, err := lab.Up(starting, u.o)

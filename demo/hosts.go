@@ -35,27 +35,14 @@ func (d *hosts) start(ctx context.Context) error {
 	fmt.Fprintf(d.Out, "making three hosts, each with a server (%s %s, %s) ...\n", d.base.Flavour, d.base.Version, d.base.Origin)
 	var err error
 	d.lab, err = lab.Up(ctx, lab.Options{
-		Dir: d.Dir, Base: d.base, Nodes: Servers, PoolName: PoolName, Detached: true,
+		Dir: d.Dir, Base: d.base, Nodes: Servers, PoolName: PoolName, Mpp: d.Mpp, Detached: true,
 		Args: []string{"--max-binlog-size=4M", "--loose-binlog-expire-logs-seconds=2400"},
 	})
 	if err != nil {
 		return fmt.Errorf("start the demo's hosts: %w", err)
 	}
-	if err := d.lab.WriteConfig(lab.ConfigOptions{Failover: d.commands()}); err != nil {
-		return fmt.Errorf("write the demo's configuration: %w", err)
-	}
 	fmt.Fprintln(d.Out, "starting mppd ...")
 	return d.lab.StartMppd(ctx, d.Mppd)
-}
-
-// commands are how a server is started and stopped on its host, for mpp rejoin --clone: there
-// is no systemd. A host's name is what follows the lab's in that of its namespace.
-func (d *hosts) commands() string {
-	var b strings.Builder
-	for _, verb := range []string{"start", "stop"} {
-		fmt.Fprintf(&b, "%s_command = %q\n", verb, fmt.Sprintf(`%s lab %s --dir %s "$(ip netns identify | cut -d- -f3-)"`, d.Mpp, verb, d.Dir))
-	}
-	return b.String()
 }
 
 func (d *hosts) pool() *lab.Pool { return d.lab.Pools[0] }

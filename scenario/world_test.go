@@ -67,9 +67,6 @@ func newWorld(ctx context.Context, base sandbox.Base, s setup, log *strings.Buil
 		Base: base, Nodes: s.nodes, Pools: s.pools, Clients: 2, SemiSync: s.semiSync, Writable: s.writable, IPv6: s.ipv6,
 		Args: strings.Fields(s.args),
 	}
-	if !base.MariaDB {
-		o.Args = append(o.Args, "--plugin-load-add=mysql_clone.so")
-	}
 	l, err := lab.Up(ctx, o)
 	if err != nil {
 		return nil, err
@@ -94,9 +91,6 @@ func (w *world) begin(ctx context.Context) error {
 	if err := w.serveUnits(serving); err != nil {
 		return err
 	}
-	if err := w.allowClone(ctx); err != nil {
-		return err
-	}
 	if err := w.configure(w.setup); err != nil {
 		return err
 	}
@@ -105,20 +99,6 @@ func (w *world) begin(ctx context.Context) error {
 		return err
 	}
 	return w.lab.StartMppd(ctx, w.mppd)
-}
-
-// allowClone gives the failover account what a copy by the clone plugin needs.
-func (w *world) allowClone(ctx context.Context) error {
-	if w.base.MariaDB {
-		return nil
-	}
-	for _, p := range w.lab.Pools {
-		grant := fmt.Sprintf("GRANT CLONE_ADMIN, BACKUP_ADMIN ON *.* TO '%s'@'%%'", p.Failover.User)
-		if err := runSQL(ctx, p.Hosts[0], grant); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // configure writes the configuration of a setup, which may differ from that of the lab.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mpp/link"
 	"mpp/replication"
 )
 
@@ -32,6 +33,13 @@ func (t *task) needs(s *session) []replication.Need {
 
 // check is the step check: it logs in anew, and looks for what would be missing later.
 func check(ctx context.Context, t *task) (outcome, error) {
+	switch t.step.Detail {
+	case CheckReplication:
+		return t.checkReplication(ctx)
+	case CheckClone:
+		return t.checkClone(ctx)
+	default:
+	}
 	s, err := t.login(ctx)
 	if err != nil {
 		return outcome{}, err
@@ -53,3 +61,83 @@ func check(ctx context.Context, t *task) (outcome, error) {
 	}
 	return outcome{text: fmt.Sprintf("account %s may do what is needed", t.server.node.Account.User), position: p}, nil
 }
+
+// What a check step looks for besides the failover account; the step's Detail.
+const (
+	// CheckReplication tries the account that replicas log in as.
+	CheckReplication = "replication"
+	// CheckClone looks whether the node's data could be replaced by a copy of the peer's.
+	CheckClone = "clone"
+)
+
+// checkReplication logs in from here as a replica would from its host.
+func (t *task) checkReplication(ctx context.Context) (outcome, error) {
+	a := t.r.o.Replication
+	target := link.Target{Address: t.step.Node, User: a.User, Password: a.Password}
+	// The files of its TLS are on the replicas' hosts; what there is of it here is encryption.
+	target.TLS.Mode = link.TLSPreferred
+	c, err := target.Connector()
+	if err != nil {
+		return outcome{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.r.o.ConnectLimit)
+	defer cancel()
+	s, err := login(ctx, c)
+	if err != nil {
+		return outcome{}, fmt.Errorf("account %s: %w", a.User, err)
+	}
+	defer s.cut()
+	grants, err := s.grants(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	if !grants.Has("REPLICATION SLAVE", "", "") {
+		return outcome{}, fmt.Errorf("account %s lacks REPLICATION SLAVE ON *.*", a.User)
+	}
+	return outcome{text: fmt.Sprintf("account %s may replicate from it, seen from here", a.User)}, nil
+}
+
+// checkClone looks whether a copy of the peer could be made on the node.
+func (t *task) checkClone(ctx context.Context) (outcome, error) {
+	peer := t.r.servers[t.step.Peer]
+	if peer == nil || peer == t.server {
+		return outcome{}, fmt.Errorf("%q is no other node of the pool", t.step.Peer)
+	}
+	s, err := t.session(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	donor, err := peer.take(ctx)
+	if err != nil {
+		return outcome{}, fmt.Errorf("ask %s: %w", t.step.Peer, saidByPeer(err))
+	}
+	defer func() { peer.put(donor) }()
+	how := "the clone plugin"
+	if s.dialect.Flavour == replication.MariaDB {
+		how = "mariadb-backup"
+		if _, err := t.copyable(ctx, s, donor, peer); err != nil {
+			return outcome{}, err
+		}
+		for _, v := range []*server{peer, t.server} {
+			if err := command(ctx, v.node.Host, backupThere); err != nil {
+				return outcome{}, fmt.Errorf("on the host of %s: %w", v.node.Address, err)
+			}
+		}
+	} else if _, err := donorReady(ctx, donor, s); err != nil {
+		return outcome{}, err
+	}
+	if t.server.node.Host != nil && t.r.o.StartCommand == "" {
+		if err := command(ctx, t.server.node.Host, unitThere); err != nil {
+			return outcome{}, fmt.Errorf("its server could not be started afterwards: %w", err)
+		}
+	}
+	return outcome{text: fmt.Sprintf("mpp rejoin --clone could make it a copy of %s by %s", t.step.Peer, how)}, nil
+}
+
+// backupThere looks for the programs of a backup, unitThere for the unit that starts a server.
+const (
+	backupThere = `command -v mariadb-backup >/dev/null || command -v mariabackup >/dev/null || { echo "mariadb-backup is not there" >&2; exit 65; }
+command -v mbstream >/dev/null || { echo "mbstream is not there" >&2; exit 65; }`
+	unitThere = `for u in mysqld mysql mariadb; do systemctl cat "$u" >/dev/null 2>&1 && exit 0; done
+echo "there is no unit mysqld, mysql or mariadb, and no start_command" >&2; exit 1`
+)

@@ -132,6 +132,10 @@ func (t *task) cloneFrom(ctx context.Context, donor *server) error {
 	}
 }
 
+// endsWithin is how long a server that listens no more may take to end; until then its start may be refused,
+// because it runs.
+const endsWithin = 30 * time.Second
+
 // start starts the node's server, which has shut itself down.
 func (t *task) start(ctx context.Context) error {
 	host := t.server.node.Host
@@ -145,13 +149,13 @@ func (t *task) start(ctx context.Context) error {
 	if err := t.down(ctx); err != nil {
 		return err
 	}
-	for {
+	for begin := time.Now(); ; {
 		out, err := host.Run(ctx, command)
-		if err != nil {
-			return fmt.Errorf("its data is the copy now, and its server is down: start it: %w", err)
+		if err == nil && out.Exit != 0 {
+			err = errors.New(said(out))
 		}
-		if out.Exit != 0 {
-			return fmt.Errorf("its data is the copy now, and its server is down: start it: %s", said(out))
+		if err != nil && time.Since(begin) > endsWithin {
+			return fmt.Errorf("its data is the copy now, and its server is down: start it: %w", err)
 		}
 		// Nothing that is open already proves anything: the old process may not be gone, and then starting
 		// it did nothing.

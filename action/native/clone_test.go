@@ -3,6 +3,7 @@ package native
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,10 +34,10 @@ func TestCloneReplacesANodeThatHasDiverged(t *testing.T) {
 
 	w.root(0, "GRANT CLONE_ADMIN, BACKUP_ADMIN ON *.* TO '"+p.Failover.User+"'@'%'")
 	w.inStep()
-	// As systemctl does: nothing for a server whose process is not gone yet, though it listens no more. The
-	// test starts it.
+	// A server whose process is not gone yet, though it listens no more, is not started: systemctl does
+	// nothing then, other programs refuse. The test starts it.
 	asked := filepath.Join(t.TempDir(), "asked")
-	w.useRunner(Options{StartCommand: "kill -0 " + strconv.Itoa(p.Servers[1].PID()) + " 2>/dev/null || : >" + asked})
+	w.useRunner(Options{StartCommand: fmt.Sprintf("! kill -0 %d 2>/dev/null || exit $(($$ %% 2)); : >%s", p.Servers[1].PID(), asked)})
 	w.runner.servers[w.addr(1)].node.Host = remote.NewLocal(false, time.Minute)
 	restarted := make(chan error)
 	go func() {

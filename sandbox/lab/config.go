@@ -55,6 +55,19 @@ func (l *Lab) WriteConfig(o ConfigOptions) error {
 	return nil
 }
 
+// serviceCommands are how a server is started and stopped on its host. A host's name is what follows
+// the lab's in that of its namespace.
+func serviceCommands(mpp, dir string) string {
+	if mpp == "" {
+		return ""
+	}
+	var b strings.Builder
+	for _, verb := range []string{"start", "stop"} {
+		fmt.Fprintf(&b, "%s_command = %q\n", verb, fmt.Sprintf(`'%s' lab %s --dir '%s' "$(ip netns identify | cut -d- -f3-)"`, mpp, verb, dir))
+	}
+	return b.String()
+}
+
 // block is some lines, ended as lines are.
 func block(text string) string {
 	text = strings.TrimSpace(text)

@@ -72,6 +72,9 @@ type Options struct {
 	NoAddress bool
 	// Mppd is the program to run on the manager's host; empty means none.
 	Mppd string
+	// Mpp is the program mpp, by which mppd starts and stops a server when it replaces the data: there
+	// is no systemd on the hosts. Empty leaves that out.
+	Mpp string
 	// Detached lets the lab outlive this program; it needs a Dir.
 	Detached bool
 	// Log takes a line for each thing done; nil means nobody wants it.
@@ -292,7 +295,7 @@ func (l *Lab) build(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if err := l.WriteConfig(ConfigOptions{}); err != nil {
+	if err := l.WriteConfig(ConfigOptions{Failover: serviceCommands(o.Mpp, l.dir)}); err != nil {
 		return err
 	}
 	if o.Mppd != "" {

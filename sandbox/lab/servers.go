@@ -56,7 +56,7 @@ func together(ctx context.Context, n int, do func(ctx context.Context, i int) er
 func durable(base sandbox.Base) []string {
 	args := []string{"--sync-binlog=1", "--innodb-flush-log-at-trx-commit=1"}
 	if !base.MariaDB {
-		args = append(args, "--relay-log-recovery=ON")
+		args = append(args, "--relay-log-recovery=ON", "--plugin-load-add=mysql_clone.so")
 	}
 	return args
 }
