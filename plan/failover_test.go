@@ -777,3 +777,18 @@ func TestAReplicaThatIsKeptFarBehindOnPurposeDoesNotTakeOver(t *testing.T) {
 	f.Nodes[1].Observation.Channels[0].Delay, f.Nodes[2].Barred = 10*time.Second, "it is marked no_promote"
 	failover(t, f).has("promote b").ends(mpp.Completed, "b:1")
 }
+
+func TestTheLogOfAServerThatMayOnlyHangProvesNothing(t *testing.T) {
+	for trouble, proven := range map[mpp.Kind]bool{mpp.KindRefused: true, mpp.KindNoHandshake: false, mpp.KindNoAnswer: false, mpp.KindHung: false} {
+		f := dead()
+		f.Policy.BinlogTail, f.Nodes[0].Trouble = true, trouble
+		silent := []func(*stage){failing("fence: read-only a", unreachable()), failing("fence: end-sessions a", unreachable()), failing("nothing")}
+		g := failover(t, f, silent...).ends(mpp.Completed, "b:1")
+		if (g.op.NothingLost != "") != proven {
+			t.Errorf("%s: the proof is %q", trouble, g.op.NothingLost)
+		}
+		if !proven {
+			g.noted("a:1 may only hang")
+		}
+	}
+}

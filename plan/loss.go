@@ -327,8 +327,9 @@ func (s *scene) countLoss() string {
 	return ""
 }
 
-// doubt takes a proof back: the old node has answered during the failover, and how its log ends was
-// not read after it was fenced. What it has written meanwhile nobody has asked for.
+// doubt takes a proof back: the old node has answered during the failover, or may be a process that only
+// hangs, and how its log ends was not read after it was fenced. What it has written meanwhile nobody has
+// asked for.
 func (s *scene) doubt() {
 	n := s.f.node(s.op.Old)
 	if s.op.NothingLost == "" || n == nil {
@@ -336,6 +337,10 @@ func (s *scene) doubt() {
 	}
 	polled := n.Observation != nil && n.Observation.At.After(s.op.Began)
 	if !polled && !s.answered(mpp.StepReadOnly, s.op.Old) {
+		if n.Trouble != mpp.KindRefused && s.op.NothingLost == s.logProof() && !s.done(mpp.StepShutdown, s.op.Old) {
+			s.op.NothingLost = ""
+			s.note("%s may only hang: what it has written since the end of its binary log was read, if it has, is not on %s", s.op.Old, s.op.New)
+		}
 		return
 	}
 	if closed := s.last(mpp.StepReadOnly, s.op.Old); s.binlogEnd() != nil && s.endIsFinal() &&

@@ -69,7 +69,7 @@ func threeNodes() *Facts {
 // dead is threeNodes without a.
 func dead() *Facts {
 	f := threeNodes()
-	f.Nodes[0].Reachable, f.Nodes[0].LostAt = false, morning()
+	f.Nodes[0].Reachable, f.Nodes[0].LostAt, f.Nodes[0].Trouble = false, morning(), mpp.KindRefused
 	return f
 }
 
