@@ -161,6 +161,11 @@ func precedes(a, b *standing) int {
 			return complete
 		}
 	}
+	return prefers(a, b)
+}
+
+// prefers is the order among copies that are equally complete.
+func prefers(a, b *standing) int {
 	return cmp.Or(
 		cmp.Compare(btoi(a.node.delayed()), btoi(b.node.delayed())),
 		cmp.Compare(typeRank(a.node), typeRank(b.node)),

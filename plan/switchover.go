@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -368,12 +369,19 @@ func (f *Facts) tooNew(target *Node) string {
 	return ""
 }
 
-// BestTarget is the node that a switchover without a target goes to, "" when there is none.
+// BestTarget is the node that a switchover without a target goes to, "" when there is none. It is the
+// first of the order of succession that keeps up: who has a few transactions more at this moment is
+// chance, and all of them will be waited for.
 func BestTarget(f *Facts, old string) (target, why string) {
 	why = "the pool has no other node"
-	for _, c := range Rank(f, old, nil, nil) {
-		refused := c.Why
-		if c.Rank > 0 {
+	all, _ := standings(f, old, nil, nil)
+	slices.SortStableFunc(all, func(a, b *standing) int {
+		late := func(s *standing) int { return btoi(s.node.lag() > f.Policy.MaxLag) }
+		return cmp.Or(cmp.Compare(btoi(a.why != ""), btoi(b.why != "")), cmp.Compare(late(a), late(b)), prefers(a, b))
+	})
+	for _, s := range all {
+		c, refused := s.candidate(1), s.why
+		if refused == "" {
 			if refused = RefuseSwitchover(f, old, c.Address); refused == "" {
 				return c.Address, ""
 			}

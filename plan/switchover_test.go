@@ -397,3 +397,20 @@ func TestAWriterThatPassesReadOnlyEndsTheSwitchover(t *testing.T) {
 		t.Errorf("it ended %s: %s", op.Outcome, op.Why)
 	}
 }
+
+func TestTheBestTargetIsNotHeThatWasPolledLast(t *testing.T) {
+	f := threeNodes()
+	f.Nodes[2].Observation.Server.GTID, f.Nodes[2].Observation.Channels[0].Received = upTo(105), upTo(105)
+	if target, _ := BestTarget(f, "a:1"); target != "b:1" {
+		t.Errorf("under load, %s is taken, and b:1 is the first", target)
+	}
+	f.Nodes[1].Observation.Lag, f.Nodes[1].Observation.LagKnown = time.Minute, true
+	if target, _ := BestTarget(f, "a:1"); target != "c:1" {
+		t.Errorf("%s is taken, and b:1 is a minute behind", target)
+	}
+	f = threeNodes()
+	f.Nodes[2].Prefer = 10
+	if target, _ := BestTarget(f, "a:1"); target != "c:1" {
+		t.Errorf("%s is taken, and c:1 is preferred", target)
+	}
+}
