@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -184,7 +185,7 @@ func (c *crew) run(ctx context.Context, t mpp.Task) mpp.StepResult {
 	case mpp.StepBinlogEnd:
 		return c.binlogEnd(ctx, t.Step)
 	case mpp.StepCheck:
-		return c.check(ctx, t.Step)
+		return c.check(ctx, t.Step, t.Step.Node == t.New)
 	default:
 		return c.native.Run(ctx, t.Step)
 	}
@@ -256,14 +257,20 @@ func (c *crew) binlogEnd(ctx context.Context, st mpp.Step) mpp.StepResult {
 	return r
 }
 
-// check tries, without changing anything, what a plan needs of a node.
-func (c *crew) check(ctx context.Context, st mpp.Step) mpp.StepResult {
+// check tries, without changing anything, what a plan needs of a node: of one that is to have the address,
+// also whether it could be put there and announced.
+func (c *crew) check(ctx context.Context, st mpp.Step, takesOver bool) mpp.StepResult {
 	address := make(chan error, 1)
 	go func() {
-		report := c.vip.Status(ctx, st.Node)
-		if !report.Known {
+		if report := c.vip.Status(ctx, st.Node); !report.Known {
 			address <- errors.New(report.Message)
 			return
+		}
+		if takesOver && c.movesAddress() {
+			if _, problems := c.vip.Check(ctx, st.Node); len(problems) > 0 {
+				address <- errors.New(strings.Join(problems, "; "))
+				return
+			}
 		}
 		address <- nil
 	}()
@@ -273,6 +280,9 @@ func (c *crew) check(ctx context.Context, st mpp.Step) mpp.StepResult {
 	}
 	return r
 }
+
+// movesAddress reports whether the pool has a virtual address.
+func (c *crew) movesAddress() bool { return c.pool.VIP.Kind != "" && c.pool.VIP.Kind != "none" }
 
 // Look looks for a pool's virtual address on the host of each node, all at the same time.
 func (r *Runner) Look(ctx context.Context, pool string, seen func(mpp.AddressReport)) {

@@ -124,7 +124,7 @@ func (c *crew) examineHost(ctx context.Context, n Node) []mpp.Finding {
 			Hint: "set key_file and known_hosts in [pool.ssh]",
 		})
 	}
-	if c.pool.VIP.Kind != "" && c.pool.VIP.Kind != "none" {
+	if c.movesAddress() {
 		facts, problems := c.vip.Check(ctx, n.Address)
 		list = append(list, listed(n.Address, "virtual address", strings.Join(facts, "; "), mpp.Fail, problems))
 	}

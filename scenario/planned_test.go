@@ -324,12 +324,12 @@ func (r *run) readinessNames(ctx context.Context, h *lab.Host, word string) erro
 // refused asks for a switchover that must not be done, and looks that nothing was touched.
 func (r *run) refused(ctx context.Context, target *lab.Host, reason string, more ...string) error {
 	old, since := r.old, time.Now()
-	_, err := r.cli(ctx, append([]string{"switchover", r.pool.Name, "--to", target.Server().Address()}, more...)...)
+	out, err := r.cli(ctx, append([]string{"switchover", r.pool.Name, "--to", target.Server().Address()}, more...)...)
 	if err == nil {
 		return errors.New("the switchover was done")
 	}
-	if !strings.Contains(err.Error(), reason) {
-		return fmt.Errorf("the reason %q is not in: %w", reason, err)
+	if !strings.Contains(out+err.Error(), reason) {
+		return fmt.Errorf("the reason %q is not in: %w\n%s", reason, err, out)
 	}
 	if err := r.unnoticed(since); err != nil {
 		return err
