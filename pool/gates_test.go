@@ -361,13 +361,16 @@ func TestReadinessNamesWhatBlocksAndWhatMakesItWorse(t *testing.T) {
 	r.server("a").vip = false
 	r.rounds(2)
 	r.look("a")
+	r.step(mpp.Input{AddressReport: &mpp.AddressReport{Node: "c:1", At: r.now, Known: true, Message: "there is no interface eth9 (but eth0)"}})
 	r.now = r.now.Add(2 * time.Second)
 	ready := r.a.Readiness(r.now)
 	if ready.Ready || !strings.HasPrefix(ready.Summary, "not ready: if a:1 died now, nothing would be promoted (") {
 		t.Errorf("summary %q", ready.Summary)
 	}
 	all := strings.Join(append(ready.Blockers, ready.Warnings...), "\n")
-	for _, want := range []string{"candidate: no node may be promoted", "b:1 has transactions that the ACTIVE node does not have", "a:1 does not have the virtual address"} {
+	for _, want := range []string{"candidate: no node may be promoted", "b:1 has transactions that the ACTIVE node does not have", "a:1 does not have the virtual address",
+		"the virtual address on the host of c:1: there is no interface eth9",
+	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("it does not say %q:\n%s", want, all)
 		}

@@ -94,8 +94,12 @@ func (a *Arbiter) nodeWarnings(o *outage, n *node) []string {
 	if n.keptOut != "" {
 		list = append(list, n.keptOut)
 	}
-	if r := n.address; a.policy.Failover.Addresses && r != nil && !r.Known {
+	switch r := n.address; {
+	case !a.policy.Failover.Addresses || r == nil:
+	case !r.Known:
 		list = append(list, fmt.Sprintf("the host of %s cannot be asked for the virtual address: %s", address, r.Message))
+	case r.Message != "":
+		list = append(list, fmt.Sprintf("the virtual address on the host of %s: %s", address, r.Message))
 	}
 	if n.spoke == nil {
 		return list
