@@ -37,11 +37,11 @@ func (p *Prober) readManager(r *round) {
 		return
 	}
 	self := heldBy{r.self, r.server.StartedAt}
-	switch {
-	case r.holder == self.session:
+	switch r.holder {
+	case self.session:
 		m.managed, m.other, m.holder = true, "", r.holder
 		return
-	case r.holder == 0:
+	case 0:
 		m.managed, m.other, m.holder = p.takeManager(r), "", 0
 		if m.managed && !slices.ContainsFunc(m.sessions, self.same) {
 			m.sessions = append(m.sessions, self)

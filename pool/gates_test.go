@@ -368,7 +368,8 @@ func TestReadinessNamesWhatBlocksAndWhatMakesItWorse(t *testing.T) {
 		t.Errorf("summary %q", ready.Summary)
 	}
 	all := strings.Join(append(ready.Blockers, ready.Warnings...), "\n")
-	for _, want := range []string{"candidate: no node may be promoted", "b:1 has transactions that the ACTIVE node does not have", "a:1 does not have the virtual address",
+	for _, want := range []string{
+		"candidate: no node may be promoted", "b:1 has transactions that the ACTIVE node does not have", "a:1 does not have the virtual address",
 		"the virtual address on the host of c:1: there is no interface eth9",
 	} {
 		if !strings.Contains(all, want) {
