@@ -17,11 +17,11 @@ type Diagnosis struct {
 type Finding struct {
 	// Node is the node's address; empty for what belongs to the pool, such as a hook.
 	Node string `json:"node,omitempty"`
-	// What names what was tried, such as "login of the failover account", "grant RELOAD",
-	// "ssh", "sudo", "interface eth0", "virtual address", "hook chat", "clone".
+	// What names what was tried: "failover account", "replication account", "ssh", "virtual address",
+	// "binary log on its host", "clone", "setting NAME", "hook NAME", "shutdown program".
 	What string `json:"what"`
-	// Status is OK, INFO (something that may be missed is not there), WARN (a failover works, but worse than it could) or FAIL (it would fail, or
-	// lose data).
+	// Status is OK, INFO (something is not there that not everybody needs), WARN (a failover works, but
+	// worse than it could) or FAIL (it would fail, or lose data).
 	Status Status `json:"status"`
 	// Text is one line: what was found.
 	Text string `json:"text"`

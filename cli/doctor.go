@@ -28,10 +28,11 @@ func newDoctor(e *env) *cobra.Command {
 		Use:   "doctor [POOL]",
 		Short: "try, harmlessly, everything that a failover will need",
 		Long: `doctor has mppd try on every node of a pool with an engine what a failover or switchover
-will need: the login of the failover account and each of its grants, replication, ssh, sudo,
-the interface, the virtual address, the binary log of a dead host, cloning, and every hook.
-Nothing is changed. What failed stands at the end, with what to do about it. Without a POOL
-it does so for each pool with an engine. Without --timeout it waits a minute for each.
+will need: the logins of the failover and the replication account and their grants, ssh, sudo,
+the interface, the virtual address, the binary log of a dead host, what cloning takes, settings,
+and whether every hook can be run. Nothing is changed. What failed stands at the end, with
+what to do about it. Without a POOL it does so for each pool with an engine. Without
+--timeout it waits a minute for each.
 
 Exit code 0: nothing failed; 1: something did, or there was nothing to try.`,
 		Example: `  mpp doctor shop

@@ -408,12 +408,13 @@ func switching() *engined {
 
 func diagnosed() *mpp.Diagnosis {
 	return &mpp.Diagnosis{Pool: "shop", At: moment(), Took: ms(1204), Findings: []mpp.Finding{
-		{What: "hook chat", Text: "ended with status 0 after 41ms"},
-		{Node: db1, What: "login of the failover account", Text: "as mpp_failover@10.0.0.9"},
-		{Node: db1, What: "grant RELOAD", Status: mpp.Fail, Text: "missing: RESET SLAVE would be refused", Hint: "GRANT RELOAD ON *.* TO 'mpp_failover'@'%'"},
-		{Node: db1, What: "ssh", Text: "root@10.0.0.1, host key known"},
-		{Node: db2, What: "login of the failover account", Text: "as mpp_failover@10.0.0.9"},
-		{Node: db2, What: "binary log of the host can be read", Status: mpp.Warn, Text: "mariadb-binlog is not installed", Hint: "apt-get install mariadb-client on 10.0.0.2"},
+		{What: "hook chat", Status: mpp.Fail, Text: "hook chat: exec: \"/usr/local/bin/tell-chat\": permission denied", Hint: "make it an executable file, or take the hook out"},
+		{Node: db1, What: "failover account", Status: mpp.Fail, Text: "account mpp_failover lacks RELOAD ON *.* (failover)"},
+		{Node: db1, What: "ssh", Text: "root@10.0.0.1 takes commands as root"},
+		{Node: db2, What: "failover account", Text: "account mpp_failover may do what is needed"},
+		{Node: db2, What: "replication account", Text: "account repl may replicate from it, seen from here"},
+		{Node: db2, What: "clone", Status: mpp.Info, Text: "mpp rejoin --clone would not work: on the host of 10.0.0.2:3306: mariadb-backup is not there"},
+		{Node: db2, What: "setting sync-binlog", Status: mpp.Warn, Text: "sync_binlog is 0: a crash of the host loses transactions that replicas have"},
 		{Node: db3, What: "ssh", Status: mpp.Fail, Text: "no answer within 1s"},
 	}}
 }
@@ -444,7 +445,7 @@ func engineWorlds() map[string]func() *engined {
 		"outdated": func() *engined { e := native(); e.ready.At = e.ready.At.Add(-time.Minute); return e },
 		"sound": func() *engined {
 			e := native()
-			e.found.Findings = e.found.Findings[:2]
+			e.found.Findings = e.found.Findings[3:5]
 			return e
 		},
 		"two-engines": func() *engined {

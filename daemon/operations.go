@@ -277,11 +277,8 @@ func settingsOf(p *mpp.PoolView) []mpp.Finding {
 		}
 		for _, r := range n.Observation.Risks(n.State == mpp.Active, n.NoPromote) {
 			f := mpp.Finding{Node: n.Address, What: "setting " + r.Code, Status: r.Severity, Text: r.Text}
-			switch {
-			case r.Severity >= mpp.Critical:
+			if r.Severity >= mpp.Critical {
 				f.Status = mpp.Fail
-			case r.Severity < mpp.Warn:
-				f.Status = mpp.OK
 			}
 			list = append(list, f)
 		}
