@@ -13,13 +13,14 @@ import (
 // done to the node, which may answer statements by then.
 const hostLimit = 3 * time.Second
 
-// linkLimit bounds how long a replica gets to connect to a silent source again; a healthy one takes
-// milliseconds. saveLimit bounds the saving of transactions, cloneLimit the copying of a whole server.
+// linkLimit bounds how long a replica gets to connect to a silent source again: as long as the polls take to
+// make sure that it is dead. A healthy one takes milliseconds; over a slow network it gets pool.slowLink.
+// saveLimit bounds the saving of transactions, cloneLimit the copying of a whole server.
 const (
-	linkLimit = 1200 * time.Millisecond
+	linkLimit = 900 * time.Millisecond
 	// semiSyncLinkLimit is that for a MariaDB replica that acknowledges: to stop its receiver takes a second
 	// when the source is silent (replication.Dialect.KillWaitSQL).
-	semiSyncLinkLimit = 1600 * time.Millisecond
+	semiSyncLinkLimit = 1400 * time.Millisecond
 	saveLimit         = 10 * time.Minute
 	cloneLimit        = 24 * time.Hour
 )
