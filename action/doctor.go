@@ -110,9 +110,12 @@ func (c *crew) examineClone(ctx context.Context, n Node) []mpp.Finding {
 func (c *crew) examineHost(ctx context.Context, n Node) []mpp.Finding {
 	h := c.hosts[n.Address]
 	var list []mpp.Finding
+	fine := false
 	switch {
 	case h != nil:
-		list = append(list, listed(n.Address, "ssh", h.String()+" takes commands as root", mpp.Fail, h.Check(ctx)))
+		wrong := h.Check(ctx)
+		fine = len(wrong) == 0
+		list = append(list, listed(n.Address, "ssh", h.String()+" takes commands as root", mpp.Fail, wrong))
 	case c.pool.VIP.Kind == "metal":
 		list = append(list, mpp.Finding{
 			Node: n.Address, What: "ssh", Status: mpp.Fail, Text: "no commands can be run on its host, so the virtual address cannot be moved",
@@ -128,7 +131,7 @@ func (c *crew) examineHost(ctx context.Context, n Node) []mpp.Finding {
 		facts, problems := c.vip.Check(ctx, n.Address)
 		list = append(list, listed(n.Address, "virtual address", strings.Join(facts, "; "), mpp.Fail, problems))
 	}
-	if h != nil && len(h.Check(ctx)) == 0 {
+	if fine {
 		list = append(list, c.examineLog(ctx, n, h))
 	}
 	return list

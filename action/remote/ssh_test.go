@@ -469,6 +469,28 @@ func TestWhatIsWrongIsSaidInWords(t *testing.T) {
 	}
 }
 
+func TestAKeyThatWasRemovedSinceIsFoundThoughTheConnectionIsOpen(t *testing.T) {
+	s := remotetest.StartSshd(t, remotetest.SshdOptions{})
+	file := filepath.Join(t.TempDir(), "key")
+	var options remote.Options
+	h := reach(t, s, func(o *remote.Options) {
+		remotetest.Sh(t, "cp "+o.KeyFile+" "+file)
+		o.KeyFile = file
+		options = *o
+	})
+	mustRun(t, h, ":")
+	if wrong := h.Check(within(t, 5*time.Second)); wrong != nil {
+		t.Errorf("all is well, but Check says %q", wrong)
+	}
+	if err := os.Remove(options.KeyFile); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, h, ":")
+	if wrong := h.Check(within(t, 5*time.Second)); len(wrong) != 1 || !strings.Contains(wrong[0], "no such file") {
+		t.Errorf("Check says %q", wrong)
+	}
+}
+
 func TestSudoMakesRootOfAnAccount(t *testing.T) {
 	remotetest.Need(t, "sudo")
 	sudo := func(o *remote.Options) { o.User, o.Sudo = "dba", true }
