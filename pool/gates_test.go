@@ -379,7 +379,7 @@ func TestReadinessNamesWhatBlocksAndWhatMakesItWorse(t *testing.T) {
 	if text := r.problem("not-ready"); text != ready.Summary {
 		t.Errorf("problem %q", text)
 	}
-	if ready.ExpectedOutage == "" || ready.ExpectedLoss == "" {
+	if ready.ExpectedOutage != "until somebody acts" || ready.ExpectedLoss == "" {
 		t.Errorf("%+v", ready)
 	}
 }

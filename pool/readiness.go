@@ -39,7 +39,9 @@ func (a *Arbiter) judgeReadiness(now time.Time) *mpp.Readiness {
 		r.ExpectedLoss, r.LossCount = loss.text, loss.count
 		r.ExpectedOutage = a.policy.expectedOutage()
 	}
-	r.Ready = len(r.Blockers) == 0
+	if r.Ready = len(r.Blockers) == 0; !r.Ready {
+		r.ExpectedOutage = "until somebody acts"
+	}
 	r.Summary = a.readinessSummary(died, r)
 	return r
 }
