@@ -20,9 +20,10 @@ const (
 
 // The error numbers by which a server says that it does not know a statement.
 const (
-	errParse       = 1064 // ER_PARSE_ERROR
-	errSyntax      = 1149 // ER_SYNTAX_ERROR
-	errUnsupported = 1235 // ER_NOT_SUPPORTED_YET
+	errParse           = 1064 // ER_PARSE_ERROR
+	errSyntax          = 1149 // ER_SYNTAX_ERROR
+	errUnsupported     = 1235 // ER_NOT_SUPPORTED_YET
+	errUnknownVariable = 1193 // ER_UNKNOWN_SYSTEM_VARIABLE
 )
 
 // Querier is a connection as far as Probe needs one: driver.QueryerContext.

@@ -21,7 +21,7 @@ func UnknownGrammar(err error) bool {
 		return false
 	}
 	switch me.Number {
-	case errParse, errSyntax, errUnsupported:
+	case errParse, errSyntax, errUnsupported, errUnknownVariable:
 		return true
 	default:
 		return false
@@ -68,6 +68,47 @@ func (d *Dialect) Stop(channel string, t Thread) Spellings { return d.threads("S
 // Start starts threads of a replication channel. On MariaDB with GTIDs it throws away everything
 // that was received and not executed if neither thread runs.
 func (d *Dialect) Start(channel string, t Thread) Spellings { return d.threads("START", channel, t) }
+
+// brief is the network time limit, in seconds, that StartBriefly gives a receiver; keptLimit keeps the usual
+// one meanwhile.
+const (
+	brief     = "1"
+	keptLimit = "@mpp_net_timeout"
+)
+
+// StartBriefly starts the receiver, as one text of several statements, such that a try to connect lasts a
+// second and no longer: a source that is silent would hold it, and whoever wants to stop it, for as long as
+// the server's network time limit. The limit is set back before the text is over, by the server itself,
+// whatever becomes of who sent it; 50 ms are what a thread needs to read it. A receiver that has
+// connected by then has it for its first read, too: it may connect once more. RestoreLimit is for a
+// text that has failed half-way.
+func (d *Dialect) StartBriefly(channel string) Spellings {
+	var list Spellings
+	for _, variable := range d.netTimeouts() {
+		list = append(list, strings.Join([]string{
+			"SET " + keptLimit + " = @@GLOBAL." + variable, "SET GLOBAL " + variable + " = " + brief,
+			d.Start(channel, Receiver)[0], "DO SLEEP(0.05)", "SET GLOBAL " + variable + " = " + keptLimit,
+		}, "; "))
+	}
+	return list
+}
+
+// RestoreLimit sets back what StartBriefly has changed, in the same session.
+func (d *Dialect) RestoreLimit() Spellings {
+	var list Spellings
+	for _, variable := range d.netTimeouts() {
+		list = append(list, "SET GLOBAL "+variable+" = COALESCE("+keptLimit+", @@GLOBAL."+variable+")")
+	}
+	return list
+}
+
+// netTimeouts are the names of a receiver's network time limit, the newest first.
+func (d *Dialect) netTimeouts() []string {
+	if d.Flavour == MariaDB {
+		return []string{"slave_net_timeout"}
+	}
+	return []string{"replica_net_timeout", "slave_net_timeout"}
+}
 
 func (d *Dialect) threads(verb, channel string, t Thread) Spellings {
 	thread := ""

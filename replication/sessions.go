@@ -101,6 +101,9 @@ func (p *Process) Idle() bool { return p.Command == "Sleep" }
 // Dying reports whether the session was told to end.
 func (p *Process) Dying() bool { return p.Command == "Killed" }
 
+// AwaitsAck reports whether the session waits for a replica to acknowledge its commit.
+func (p *Process) AwaitsAck() bool { return strings.HasPrefix(p.State, "Waiting for semi-sync ACK") }
+
 // Reads reports whether the session runs a statement that writes nothing by itself.
 func (p *Process) Reads() bool {
 	switch p.Verb {

@@ -83,6 +83,10 @@ type wait struct {
 	ended    map[uint64]string // the sessions that were ended, in words
 	may      map[uint64]string // those that may not be ended, with the reason
 	left     string            // who was still there at the last look
+	// awaited says that at the last look nobody wrote but killed sessions, and some of those wait for
+	// an acknowledgement, by themselves or behind another; released is the setting by which they were let go, "" for none.
+	awaited  bool
+	released string
 }
 
 // run ends sessions until the statement is through.
@@ -101,6 +105,7 @@ func (w *wait) run(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer func() { w.t.server.put(s) }()
+	defer func() { w.awaitAgain(ctx, s) }()
 	for !w.e.wait(look, lookEvery) {
 		if look.Err() != nil || s.broken {
 			return w.giveUp(ctx, s)
@@ -108,8 +113,37 @@ func (w *wait) run(ctx context.Context) (string, error) {
 		if err := w.clear(look, s, w.writable && time.Since(begin) >= everyoneAfter); err != nil && look.Err() == nil {
 			return "", err
 		}
+		if err := w.release(look, s); err != nil && look.Err() == nil {
+			return "", err
+		}
 	}
 	return "read-only" + w.told(), w.failure()
+}
+
+// release lets go of commits that wait for an acknowledgement which never comes: on MySQL not even a
+// session that was killed stops to wait. The connections of all of them are closed by then, so that nobody
+// is told that they are committed; and no other commit begins while the statement waits.
+func (w *wait) release(ctx context.Context, s *session) error {
+	if !w.awaited || w.released != "" {
+		return nil
+	}
+	settings, err := s.semiSyncSettings(ctx)
+	if err != nil || !settings.SourceOn {
+		return err
+	}
+	if err := s.exec(ctx, replication.SwitchSQL(settings.Source, false)); err != nil {
+		return fmt.Errorf("let go of commits that wait for an acknowledgement: %w", err)
+	}
+	w.released = settings.Source
+	return nil
+}
+
+// awaitAgain sets back what release has set.
+func (w *wait) awaitAgain(ctx context.Context, s *session) {
+	if w.released != "" {
+		// If it fails, the role's settings are seen to when the node is given a role.
+		_ = s.exec(ctx, replication.SwitchSQL(w.released, true))
+	}
 }
 
 // untilEnd is how long may be waited before the statement is taken back.
@@ -136,13 +170,16 @@ func (w *wait) clear(ctx context.Context, s *session, everyone bool) error {
 	if err != nil {
 		return err
 	}
-	w.left = ""
+	w.left, w.awaited = "", false
+	others := false
 	for i := range list {
 		p := &list[i]
 		if !everyone && (p.Idle() || p.Reads()) {
 			continue
 		}
 		w.left = person(p)
+		w.awaited = w.awaited || p.Dying() && p.AwaitsAck()
+		others = others || !p.Dying() && !p.Idle() && !p.Reads()
 		if w.may[p.ID] != "" || p.Dying() {
 			continue
 		}
@@ -159,6 +196,7 @@ func (w *wait) clear(ctx context.Context, s *session, everyone bool) error {
 			return err
 		}
 	}
+	w.awaited = w.awaited && !others
 	return nil
 }
 

@@ -259,3 +259,45 @@ func TestAServerWithAFullDiskHoldsNothingUp(t *testing.T) {
 		})
 	}
 }
+
+// TestReadOnlyGetsPastCommitsThatNobodyAcknowledges: neither is their client told that they are committed.
+func TestReadOnlyGetsPastCommitsThatNobodyAcknowledges(t *testing.T) {
+	for _, f := range []sandbox.Flavour{sandbox.MariaDB1011, sandbox.MariaDB118, sandbox.MySQL97} {
+		t.Run(string(f), func(t *testing.T) {
+			p := sandboxtest.StartPool(t, sandbox.PoolOptions{Base: sandboxtest.Base(t, f), Size: 2, SemiSync: time.Hour})
+			w := &world{t: t, pool: p, flavour: f}
+			w.useRunner(Options{})
+			defer func() { w.runner.Close() }()
+			w.root(0, "CREATE TABLE app.t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(200))")
+			w.write(0, 1)
+			w.inStep()
+			if err := p.Servers[1].StopIOThread(sandboxtest.Context(t)); err != nil {
+				t.Fatal(err)
+			}
+			acknowledged := make(chan error, 2)
+			for range cap(acknowledged) {
+				c, _ := w.app(0)
+				go func() {
+					_, err := c.ExecContext(context.WithoutCancel(t.Context()), "INSERT INTO app.t (v) VALUES ('unacknowledged')")
+					acknowledged <- err
+				}()
+			}
+			w.eventually("no commit waits", func() bool {
+				return w.value(0, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%'") != "0"
+			})
+			w.must(mpp.StepReadOnly, 0)
+			for range cap(acknowledged) {
+				if err := <-acknowledged; err == nil {
+					t.Error("a client was told that its commit is done, and no replica has it")
+				}
+			}
+			w.want(0, "SELECT @@global.read_only", "1")
+			side := "rpl_semi_sync_master_enabled"
+			if !w.mariaDB() {
+				side = "rpl_semi_sync_source_enabled"
+			}
+			w.want(0, "SELECT @@global."+side, "1")
+			w.must(mpp.StepEndSessions, 0)
+		})
+	}
+}

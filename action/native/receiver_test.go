@@ -1,6 +1,7 @@
 package native
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,12 @@ func TestTestLinkFindsOutWhetherTheSourceAnswers(t *testing.T) {
 	each(t, all(), func(t *testing.T, w *world) {
 		w.write(0, 1)
 		w.inStep()
+		const limitOf = "SELECT VARIABLE_VALUE FROM %s.global_variables WHERE VARIABLE_NAME IN ('replica_net_timeout', 'slave_net_timeout') LIMIT 1"
+		schema := "performance_schema"
+		if w.mariaDB() {
+			schema = "information_schema"
+		}
+		patience := w.value(1, fmt.Sprintf(limitOf, schema))
 		got := w.must(mpp.StepTestLink, 1, w.peer(0), limit(1200*time.Millisecond))
 		if !got.Alive {
 			t.Errorf("a source that lives: %s", got.Text)
@@ -110,6 +117,7 @@ func TestTestLinkFindsOutWhetherTheSourceAnswers(t *testing.T) {
 		if got := w.once(mpp.StepTestLink, 1, w.peer(0), limit(300*time.Millisecond)); got.Alive {
 			t.Errorf("for the second time: %s", got.Text)
 		}
+		w.want(1, fmt.Sprintf(limitOf, schema), patience)
 		// The receiver is connecting now, and would not be stopped for seconds. The failover goes on.
 		stopped := w.once(mpp.StepStopReceiver, 1, limit(time.Second))
 		w.once(mpp.StepDrain, 1)

@@ -61,10 +61,10 @@ func orElse(d, otherwise time.Duration) time.Duration {
 	return d
 }
 
-func (n *Node) connector() (driver.Connector, error) {
-	return link.Target{
-		Address: n.Address, User: n.Account.User, Password: n.Account.Password, TLS: n.Account.TLS,
-	}.Connector()
+func (n *Node) connector() (driver.Connector, error) { return n.target().Connector() }
+
+func (n *Node) target() link.Target {
+	return link.Target{Address: n.Address, User: n.Account.User, Password: n.Account.Password, TLS: n.Account.TLS}
 }
 
 // Start keeps a connection to every node from now on. Without it, steps log in first.
