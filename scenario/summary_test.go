@@ -135,8 +135,51 @@ func tell(t *testing.T, rows []row, bases map[sandbox.Flavour]sandbox.Base, took
 	if path == "" {
 		return
 	}
-	if err := os.WriteFile(path, []byte(document(rows, bases, took)), 0o644); err != nil {
+	text := document(rows, bases, took)
+	if old, err := os.ReadFile(path); err == nil && (os.Getenv("MPP_LAB_ONLY") != "" || os.Getenv("MPP_LAB_FLAVOUR") != "") {
+		text = merged(string(old), text)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Error(err)
+	}
+}
+
+// merged is an older summary with the lines of a later run of some scenarios in the place of its own.
+func merged(old, fresh string) string {
+	later := map[string]string{}
+	table := 0
+	for line := range strings.Lines(fresh) {
+		if key := rowKey(line, &table); key != "" {
+			later[key] = line
+		}
+	}
+	var b strings.Builder
+	table = 0
+	for line := range strings.Lines(old) {
+		if l, found := later[rowKey(line, &table)]; found {
+			line = l
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// rowKey tells a line of the summary's two tables from all others: its table, id, and server in the first.
+// It is empty for what is no such line.
+func rowKey(line string, table *int) string {
+	cells := strings.Split(line, " | ")
+	switch {
+	case !strings.HasPrefix(line, "| ") || len(cells) < 4:
+		return ""
+	case cells[0] == "| id":
+		*table++
+		return ""
+	case cells[0] == "| ---":
+		return ""
+	case *table == 1:
+		return "1 " + cells[0] + " " + cells[1]
+	default:
+		return fmt.Sprint(*table, " ", cells[0])
 	}
 }
 
@@ -147,7 +190,7 @@ func document(rows []row, bases map[sandbox.Flavour]sandbox.Base, took time.Dura
 
 The scenarios that MPP is held to, with real servers in a lab of network namespaces: each on a host of its own with an sshd, mppd on a
 host, and clients that write through the virtual address every 2 ms. This page is written by ` + "`make test-lab`" + `, which repeats all
-of it.
+of it; with MPP_LAB_ONLY it repeats some of the lines, and replaces those.
 
 `)
 	fmt.Fprintf(&b, "Measured on %s in %s: %s.\n\n", time.Now().Format("2006-01-02"), took.Round(time.Second), machine(bases))
@@ -238,4 +281,24 @@ func machine(bases map[sandbox.Flavour]sandbox.Base) string {
 func goTests(pkg string) (string, error) {
 	out, err := exec.Command("go", "test", "-list", ".", pkg).CombinedOutput()
 	return string(out), err
+}
+
+func TestALaterRunOfSomeScenariosReplacesTheirLines(t *testing.T) {
+	page := func(a1, a2, seen string) string {
+		return "# Title\n\n" + markdown(heads(), func(add func([]string)) {
+			add([]string{"A1", "mariadb-10.11", "10", a1, "x", "y", "passed"})
+			add([]string{"A1", "mysql-9.7", "10", "0.4 s", "x", "y", "passed"})
+			if a2 != "" {
+				add([]string{"A2", "mariadb-10.11", "10", a2, "x", "y", "passed"})
+			}
+		}) + "\n## What\n\n" + markdown([]string{"id", "what happens", "what is measured", "seen"}, func(add func([]string)) {
+			add([]string{"A1", "kill", "outage", seen})
+			if a2 != "" {
+				add([]string{"A2", "stop", "outage", ""})
+			}
+		}) + "\nThe end.\n"
+	}
+	if got, want := merged(page("0.3 s", "0.5 s", "nothing"), page("0.2 s", "", "less")), page("0.2 s", "0.5 s", "less"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
 }
