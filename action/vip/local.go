@@ -99,6 +99,9 @@ func (l local) apply(c change) error {
 	a := &netlink.Addr{IPNet: &net.IPNet{
 		IP: c.prefix.Addr().AsSlice(), Mask: net.CIDRMask(c.prefix.Bits(), c.prefix.Addr().BitLen()),
 	}}
+	if c.reset {
+		l.reset(c.prefix.Addr())
+	}
 	if c.remove {
 		return l.remove(on, a, c)
 	}
@@ -111,6 +114,28 @@ func (l local) apply(c change) error {
 	}
 	return nil
 }
+
+// reset resets the TCP connections to an address. Where the kernel cannot, their clients wait.
+func (local) reset(address netip.Addr) {
+	var sockets []*netlink.Socket
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} { // one that listens on :: has those of IPv4, too
+		found, err := whole(func() ([]*netlink.Socket, error) { return netlink.SocketDiagTCP(family) })
+		if err == nil {
+			sockets = append(sockets, found...)
+		}
+	}
+	for _, s := range sockets {
+		if source, ok := netip.AddrFromSlice(s.ID.Source); !ok || source.Unmap() != address || s.State == tcpListen {
+			continue
+		}
+		from := &net.TCPAddr{IP: s.ID.Source, Port: int(s.ID.SourcePort)}
+		to := &net.TCPAddr{IP: s.ID.Destination, Port: int(s.ID.DestinationPort)}
+		_ = netlink.SocketDestroy(from, to) // it may have ended by itself
+	}
+}
+
+// tcpListen is the kernel's TCP_LISTEN.
+const tcpListen = 10
 
 func (local) remove(on netlink.Link, a *netlink.Addr, c change) error {
 	if c.keepOthers {

@@ -88,7 +88,7 @@ func (w metal) remove(ctx context.Context, p *place) error {
 	}
 	p.keepQuiet()
 	// What is usual is tried at once; whether it was right is seen afterwards.
-	todo := optimistic(true, w.wanted, p.Interface)
+	todo := resetting(optimistic(true, w.wanted, p.Interface))
 	if _, ok := w.network.(local); ok {
 		todo = nil // looking costs nothing
 	}
@@ -99,7 +99,7 @@ func (w metal) remove(ctx context.Context, p *place) error {
 			return err
 		}
 		_, _ = p.seen(&last.state) // without the interface there is no address
-		if todo = last.state.toRemove(w.wanted); len(todo) == 0 {
+		if todo = resetting(last.state.toRemove(w.wanted)); len(todo) == 0 {
 			return nil
 		}
 	}

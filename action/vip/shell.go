@@ -94,14 +94,18 @@ fi`, changes, toolsScript, sendScript("mpp_go", from, frames), changes, fallback
 func commands(all []change) string {
 	batch := "ip -force -batch - <<'MPP'\n"
 	single := "{ :"
+	reset := ""
 	for _, c := range all {
+		if c.reset { // where there is no ss, or the kernel cannot, they wait
+			reset += fmt.Sprintf("ss -t -K src %s >/dev/null 2>&1\n", c.prefix.Addr())
+		}
 		batch += strings.TrimPrefix(c.command(), "ip ") + "\n"
 		single += " && " + c.command()
 	}
 	if slices.ContainsFunc(all, func(c change) bool { return c.keepOthers }) {
-		return single + "; }; mpp=$?; ip addr show; [ $mpp = 0 ]"
+		return reset + single + "; }; mpp=$?; ip addr show; [ $mpp = 0 ]"
 	}
-	return batch + "addr show\nMPP"
+	return reset + batch + "addr show\nMPP"
 }
 
 // command is a change as a command. The names of interfaces need no quotes: see New.

@@ -69,6 +69,9 @@ type change struct {
 	remove bool
 	prefix netip.Prefix
 	link   string
+	// reset says that connections to the address are reset before it goes: afterwards nothing from this host
+	// reaches their clients, which would wait for an answer until their own time limits.
+	reset bool
 	// keepOthers: the kernel would take other addresses of the subnet off with this one, unless
 	// it is told to promote one of them.
 	keepOthers bool
@@ -125,6 +128,14 @@ func optimistic(remove bool, wanted []netip.Prefix, on string) []change {
 	var all []change
 	for _, w := range wanted {
 		all = append(all, change{remove: remove, prefix: w, link: on})
+	}
+	return all
+}
+
+// resetting are changes that let clients notice.
+func resetting(all []change) []change {
+	for i := range all {
+		all[i].reset = all[i].remove
 	}
 	return all
 }
