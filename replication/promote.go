@@ -76,6 +76,13 @@ const (
 	keptLimit = "@mpp_net_timeout"
 )
 
+// ErrRelayLogDamaged is MariaDB's ER_MASTER_INFO: it could not read its relay log when it was started, or what
+// it keeps about it.
+const ErrRelayLogDamaged = 1201
+
+// RelayLogBaseSQL asks where the relay log is: its path without the numbers.
+const RelayLogBaseSQL = "SELECT @@GLOBAL.relay_log_basename"
+
 // StartBriefly starts the receiver, as one text of several statements, such that a try to connect lasts a
 // second and no longer: a source that is silent would hold it, and whoever wants to stop it, for as long as
 // the server's network time limit. The limit is set back before the text is over, by the server itself,

@@ -106,7 +106,12 @@ func (t *task) follow(ctx context.Context) error {
 		if s, err = t.session(ctx); err != nil {
 			return err
 		}
-		if _, err := t.drain(ctx, s); err != nil {
+		switch _, err := t.drain(ctx, s); {
+		case number(err) == replication.ErrRelayLogDamaged:
+			if err := t.giveUpRelayLog(ctx, s, channel(l), err); err != nil {
+				return err
+			}
+		case err != nil:
 			return fmt.Errorf("refused: it has received what it cannot execute, and would lose it: %w", err)
 		}
 	}
@@ -207,7 +212,7 @@ func (t *task) change(ctx context.Context, s *session, mine replication.Position
 	}
 	source := t.source()
 	source.Running, source.KeepVerify = running, l != nil && l.CA
-	if err := s.say(ctx, d.Follow(channel(l), source)); err != nil {
+	if err := t.pointAt(ctx, s, channel(l), source); err != nil {
 		return fmt.Errorf("set source: %w", err)
 	}
 	if err := s.say(ctx, d.Start(channel(l), replication.Both)); err != nil {

@@ -1,11 +1,14 @@
 package native
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"mpp"
+	"mpp/action/remote"
 	"mpp/sandbox"
 	"mpp/sandbox/sandboxtest"
 )
@@ -260,4 +263,49 @@ func TestCheckLogsInAnew(t *testing.T) {
 		w.inStep()
 		w.must(mpp.StepCheck, 1)
 	})
+}
+
+// TestADamagedRelayLogIsSetAside: a crash has left MariaDB without a file that its relay log needs.
+func TestADamagedRelayLogIsSetAside(t *testing.T) {
+	for _, f := range []sandbox.Flavour{sandbox.MariaDB1011, sandbox.MariaDB118} {
+		t.Run(string(f), func(t *testing.T) {
+			p := sandboxtest.StartPool(t, sandbox.PoolOptions{Base: sandboxtest.Base(t, f), Size: 2})
+			w := &world{t: t, pool: p, flavour: f}
+			w.useRunner(Options{})
+			defer func() { w.runner.Close() }()
+			w.root(0, "CREATE TABLE app.t (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(200))")
+			w.write(0, 3)
+			w.inStep()
+			s := p.Servers[1]
+			if err := s.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			files, err := filepath.Glob(filepath.Join(s.DataDir(), "relay-bin.[0-9]*"))
+			if err != nil || len(files) == 0 {
+				t.Fatalf("relay log %v: %v", files, err)
+			}
+			// What it keeps of its place points to a file that is not there, as when RESET SLAVE was cut short.
+			if err := os.WriteFile(filepath.Join(s.DataDir(), "relay-log.info"), []byte("5\n./relay-bin.000099\n4\n\n0\n0\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Restart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.write(0, 2)
+			got := w.fails("its relay log is damaged", mpp.StepRepoint, 1, w.peer(0))
+			if !strings.Contains(got.Text, "RESET SLAVE there gives them up") {
+				t.Errorf("it does not say what to do: %s", got.Text)
+			}
+			w.runner.servers[w.addr(1)].node.Host = remote.NewLocal(false, time.Minute)
+			w.must(mpp.StepRepoint, 1, w.peer(0))
+			w.inStep()
+			if w.rows(0) != w.rows(1) {
+				t.Errorf("%s rows, want %s", w.rows(1), w.rows(0))
+			}
+			kept, err := filepath.Glob(filepath.Join(s.DataDir(), ".mpp-relay-*", "relay-bin.index"))
+			if err != nil || len(kept) != min(1, len(files)-1) {
+				t.Errorf("of %v there were kept: %v, %v", files, kept, err)
+			}
+		})
+	}
 }
