@@ -99,17 +99,13 @@ func (t *task) checkReplication(ctx context.Context) (outcome, error) {
 
 // checkClone looks whether a copy of the peer could be made on the node.
 func (t *task) checkClone(ctx context.Context) (outcome, error) {
-	peer := t.r.servers[t.step.Peer]
-	if peer == nil || peer == t.server {
-		return outcome{}, fmt.Errorf("%q is no other node of the pool", t.step.Peer)
-	}
 	s, err := t.session(ctx)
 	if err != nil {
 		return outcome{}, err
 	}
-	donor, err := peer.take(ctx)
+	peer, donor, err := t.peer(ctx)
 	if err != nil {
-		return outcome{}, fmt.Errorf("ask %s: %w", t.step.Peer, saidByPeer(err))
+		return outcome{}, err
 	}
 	defer func() { peer.put(donor) }()
 	how := "the clone plugin"

@@ -17,10 +17,6 @@ echo "there is no unit mysqld, mysql or mariadb" >&2; exit 1`
 
 // clone is the step clone.
 func clone(ctx context.Context, t *task) (outcome, error) {
-	peer := t.r.servers[t.step.Peer]
-	if peer == nil || peer == t.server {
-		return outcome{}, fmt.Errorf("%q is no other node of the pool", t.step.Peer)
-	}
 	if err := t.settle(ctx); err != nil {
 		return outcome{}, err
 	}
@@ -28,9 +24,9 @@ func clone(ctx context.Context, t *task) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	donor, err := peer.take(ctx)
+	peer, donor, err := t.peer(ctx)
 	if err != nil {
-		return outcome{}, fmt.Errorf("ask %s: %w", t.step.Peer, saidByPeer(err))
+		return outcome{}, err
 	}
 	defer func() { peer.put(donor) }()
 	begin := time.Now()

@@ -128,13 +128,9 @@ func (t *task) compare(ctx context.Context, s *session) (mine replication.Positi
 	if mine, err = s.executed(ctx); err != nil {
 		return mine, err
 	}
-	peer := t.r.servers[t.step.Peer]
-	if peer == nil || peer == t.server {
-		return mine, fmt.Errorf("%q is no other node of the pool", t.step.Peer)
-	}
-	o, err := peer.take(ctx)
+	peer, o, err := t.peer(ctx)
 	if err != nil {
-		return mine, fmt.Errorf("ask %s: %w", t.step.Peer, saidByPeer(err))
+		return mine, err
 	}
 	defer func() { peer.put(o) }()
 	theirs, err := o.executed(ctx)
@@ -152,6 +148,19 @@ func (t *task) compare(ctx context.Context, s *session) (mine replication.Positi
 		return mine, refuse("it has what %s does not have: %s", t.step.Peer, short(extra))
 	}
 	return mine, nil
+}
+
+// peer is the step's other node, with a connection that whoever asks puts back.
+func (t *task) peer(ctx context.Context) (*server, *session, error) {
+	peer := t.r.servers[t.step.Peer]
+	if peer == nil || peer == t.server {
+		return nil, nil, fmt.Errorf("%q is no other node of the pool", t.step.Peer)
+	}
+	s, err := peer.take(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("ask %s: %w", t.step.Peer, saidByPeer(err))
+	}
+	return peer, s, nil
 }
 
 // saidByPeer marks an error as another node's, so that it does not make this one unreachable.
