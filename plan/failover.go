@@ -180,7 +180,8 @@ func again(s *scene) []mpp.Step {
 }
 
 // worthAnother reports whether a step of a kind at a node has failed with an answer, for the first time:
-// an error may be gone by now, and all that it takes is another step.
+// an error may be gone by now, and all that it takes is another step. One that has used up its time would
+// do so again.
 func (s *scene) worthAnother(kind mpp.StepKind, node string) bool {
 	tries := 0
 	for i := range s.op.Steps {
@@ -189,7 +190,7 @@ func (s *scene) worthAnother(kind mpp.StepKind, node string) bool {
 		}
 	}
 	st := s.last(kind, node)
-	return tries == 1 && st.Status == mpp.StepFailed && !st.Unreachable
+	return tries == 1 && st.Status == mpp.StepFailed && !st.Unreachable && st.Took < st.Limit/2
 }
 
 // unfenced says why the plan must not go on while the old node is not known to be fenced, "" when it

@@ -792,3 +792,18 @@ func TestTheLogOfAServerThatMayOnlyHangProvesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestADrainThatHasUsedUpItsTimeIsNotTriedAgain(t *testing.T) {
+	slow := func(g *stage) {
+		g.answer = func(st *mpp.Step) *mpp.StepResult {
+			if st.Kind == mpp.StepDrain && st.Node == "b:1" {
+				return &mpp.StepResult{Text: "time is up", Took: st.Limit}
+			}
+			return nil
+		}
+	}
+	g := failover(t, dead(), slow).ends(mpp.Completed, "c:1")
+	if n := strings.Count(g.script(), "drain b"); n != 1 {
+		t.Errorf("it was drained %d times:\n%s", n, g.script())
+	}
+}

@@ -125,7 +125,8 @@ func (g *stage) round(tasks []mpp.Task) []mpp.Task {
 		g.lines = append(g.lines, line(st))
 		g.now = g.now.Add(time.Millisecond)
 		r := g.result(st)
-		r.Operation, r.Step, r.At, r.Took = g.op.ID, st.N, g.now, time.Millisecond
+		r.Took = max(r.Took, time.Millisecond)
+		r.Operation, r.Step, r.At = g.op.ID, st.N, g.now
 		if !Take(g.op, r) {
 			g.t.Fatalf("nobody waited for step %d (%s)", st.N, line(st))
 		}
