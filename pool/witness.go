@@ -329,8 +329,10 @@ func (o *outage) wantsTest(n *node) bool {
 	if c.IO != "Yes" {
 		return lost(c) && !tested && o.stale(n)
 	}
-	// Two polls since the first miss tell whether something still comes.
-	return silentKind(o.active.mem.Kind) && !o.receives(n) && n.link.before.After(o.active.mem.FirstMiss)
+	// Two polls since the first miss tell whether something still comes. A server that refuses connections
+	// may be shutting down: MySQL leaves the links of its replicas open for seconds then.
+	asks := silentKind(o.active.mem.Kind) || o.active.mem.Kind == mpp.KindRefused
+	return asks && !o.receives(n) && n.link.before.After(o.active.mem.FirstMiss)
 }
 
 // silentKind reports whether the trouble leaves it open whether the server lives.

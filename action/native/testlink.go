@@ -22,7 +22,7 @@ func testLink(ctx context.Context, t *task) (outcome, error) {
 	case l.IO == "No":
 		return outcome{}, fmt.Errorf("not tested: its receiver is stopped: %s", trouble(l))
 	case l.IO != "Yes":
-		return t.linked(ctx, s)
+		return t.linked(ctx, s, false)
 	}
 	// Once it is stopped it must be started, whatever becomes of this step.
 	e := t.beginFunc(s, func(ctx context.Context) error {
@@ -41,8 +41,12 @@ func testLink(ctx context.Context, t *task) (outcome, error) {
 	if e.err != nil {
 		return outcome{}, e.err
 	}
-	return t.linked(ctx, s)
+	return t.linked(ctx, s, true)
 }
+
+// refusedNumber reports whether a receiver has been told that nobody takes its connection: 2003 is for a host
+// that says nothing, too, after a while.
+func refusedNumber(n uint32) bool { return n == 2003 || n == 1053 }
 
 // startBriefly starts the receiver such that it does not hang for long where its source is silent: a failover
 // needs it stopped again soon. Where that cannot be, it is started as usual.
@@ -81,8 +85,9 @@ func (t *task) testable(ctx context.Context, s *session) (*replication.Link, err
 	}
 }
 
-// linked waits until the receiver has a connection. That it gets none is a finding, too.
-func (t *task) linked(ctx context.Context, s *session) (outcome, error) {
+// linked waits until the receiver has a connection. That it gets none is a finding, too; one that was started
+// anew and is refused need not be waited for.
+func (t *task) linked(ctx context.Context, s *session, anew bool) (outcome, error) {
 	var k ticker
 	last := ""
 	for {
@@ -97,6 +102,8 @@ func (t *task) linked(ctx context.Context, s *session) (outcome, error) {
 			return outcome{text: "it receives from its source", alive: true}, nil
 		case l.IO == "No" && l.IOErrno != 0:
 			return outcome{text: fmt.Sprintf("its receiver has stopped: error %d: %s", l.IOErrno, l.IOError)}, nil
+		case anew && refusedNumber(l.IOErrno):
+			return outcome{text: fmt.Sprintf("it cannot connect to its source: error %d: %s", l.IOErrno, l.IOError)}, nil
 		default:
 			last = trouble(l)
 		}
