@@ -40,8 +40,8 @@ func failoverTable() []scenario {
 			act: losesAlive(func(_ context.Context, r *run) error { return r.old.Cut() }),
 		},
 		{
-			id: "A3s", what: "the same with semi-sync: writes go on when a replica has let go of the dead host and acknowledges", expected: "3.5 s, worst 4.5 s; 0 acknowledged writes lost",
-			limits: limits{3500 * time.Millisecond, 4500 * time.Millisecond},
+			id: "A3s", what: "the same with semi-sync: writes go on when a replica has let go of the dead host and acknowledges", expected: "4 s, worst 5 s; 0 acknowledged writes lost",
+			limits: limits{4 * time.Second, 5 * time.Second},
 			setup:  setup{semiSync: time.Hour, failover: "semi_sync = \"manage\""}, flavours: everyFlavour(), runs: 10, again: 5,
 			act: losesAlive(func(_ context.Context, r *run) error { return r.old.Cut() }),
 		},
