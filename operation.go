@@ -253,6 +253,9 @@ type Operation struct {
 	Wanted string `json:"wanted,omitempty"`
 	// Phase is the part of the plan that is under way.
 	Phase string `json:"phase"`
+	// AwakeSince is when a manager that was frozen while the operation was under way went on, zero for
+	// never: its steps are not given up for that time.
+	AwakeSince time.Time `json:"awake_since,omitzero"`
 	// FirstMiss is when the ACTIVE node first failed to answer, zero for a switchover; Began
 	// when the plan started, Opened when the new node took writes, Ended when all was done.
 	FirstMiss time.Time `json:"first_miss,omitzero"`

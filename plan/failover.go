@@ -166,13 +166,15 @@ func afterFence(s *scene) next {
 	return goOn(phaseAgain)
 }
 
-// again lets replicas stop to receive that have answered with an error: once more, since a node whose
-// position is not final cannot be promoted, and what it has may be missing.
+// again lets replicas stop to receive that have answered with an error, or that their polls reach: once
+// more, since a node whose position is not final cannot be promoted, and what it has may be missing. The
+// manager may have been frozen meanwhile.
 func again(s *scene) []mpp.Step {
 	var steps []mpp.Step
 	for i := range s.op.Steps {
 		st := &s.op.Steps[i]
-		if st.Kind == mpp.StepStopReceiver && st.Status == mpp.StepFailed && !st.Unreachable {
+		n := s.f.node(st.Node)
+		if st.Kind == mpp.StepStopReceiver && st.Status == mpp.StepFailed && (!st.Unreachable || n != nil && n.Reachable) {
 			steps = append(steps, mpp.Step{Kind: st.Kind, Node: st.Node, Peer: st.Peer, Detail: st.Detail, Limit: st.Limit, Optional: true})
 		}
 	}

@@ -191,7 +191,11 @@ const lostAfter = 5 * time.Second
 func (s *scene) expire() {
 	for i := range s.op.Steps {
 		st := &s.op.Steps[i]
-		if st.Status == mpp.StepRunning && s.now.Sub(st.Began) > st.Limit+lostAfter {
+		begin := st.Began
+		if s.op.AwakeSince.After(begin) {
+			begin = s.op.AwakeSince
+		}
+		if st.Status == mpp.StepRunning && s.now.Sub(begin) > st.Limit+lostAfter {
 			st.Status, st.Unreachable, st.Took = mpp.StepFailed, true, s.now.Sub(st.Began)
 			st.Text = "nothing was heard of it"
 		}

@@ -37,6 +37,8 @@ type Arbiter struct {
 	// settled is when the last operation that moved the role ended: what was polled before says
 	// nothing about who should follow whom.
 	settled time.Time
+	// drivenAt is when the last input came.
+	drivenAt time.Time
 	// unrecorded says why the journal cannot be written, "" while it can.
 	unrecorded string
 	// mended is when a node was last made a replica again.

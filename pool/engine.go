@@ -309,8 +309,9 @@ func (a *Arbiter) goodEnginePoll(now time.Time, n *node) {
 
 // drive goes on with what is under way, and starts what is due.
 func (a *Arbiter) drive(now time.Time) {
+	a.wakeUp(now)
 	a.resume(now)
-	if a.heard() {
+	if a.resumed && a.heard() {
 		a.advanceRole(now)
 		a.advanceRepairs(now)
 	}
@@ -322,6 +323,24 @@ func (a *Arbiter) drive(now time.Time) {
 	a.considerFailover(now)
 	a.considerRepairs(now)
 	a.considerFailback(now)
+}
+
+// longNap is a pause between two inputs that only a process has which was frozen: with servers to poll,
+// something comes every second.
+const longNap = 3 * time.Second
+
+// wakeUp keeps a sleep of this process from counting against the steps that run: whoever runs them slept,
+// too, and reports how they ended.
+func (a *Arbiter) wakeUp(now time.Time) {
+	nap := now.Sub(a.drivenAt)
+	if !a.drivenAt.IsZero() && nap > longNap {
+		for _, op := range append([]*mpp.Operation{a.head.Operation}, a.head.Repairs...) {
+			if op != nil {
+				op.AwakeSince = now
+			}
+		}
+	}
+	a.drivenAt = now
 }
 
 // heard reports whether every node was polled since mppd started: until then, what is known of a

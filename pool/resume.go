@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,11 +18,14 @@ func (a *Arbiter) resume(now time.Time) {
 	}
 	a.mendClock(now)
 	op := a.head.Operation
-	closes := op != nil && !plan.Opened(op) && (op.Kind == mpp.OpFailover || plan.Promoting(op))
-	if (closes || len(a.head.Repairs) > 0) && !a.heard() {
+	if (op != nil || len(a.head.Repairs) > 0) && !(a.heard() && a.marked()) {
 		return
 	}
 	a.resumed = true
+	if why := a.rivalText(); why != "" {
+		a.abandonAll(now, why)
+		return
+	}
 	f := a.facts(now)
 	if op != nil {
 		op.Pool = a.policy.Name
@@ -31,6 +35,7 @@ func (a *Arbiter) resume(now time.Time) {
 	for _, op := range a.head.Repairs {
 		op.Pool = a.policy.Name
 		if why := a.outdated(op); why != "" {
+			a.haltedByTest(op)
 			plan.Abandon(now, op, why)
 			a.endRepair(now, op)
 			continue
@@ -55,6 +60,11 @@ func (a *Arbiter) mendClock(now time.Time) {
 
 // resumeRole takes up the operation that moves the role, or takes it back where its reason has gone.
 func (a *Arbiter) resumeRole(now time.Time, op *mpp.Operation, f *plan.Facts) {
+	if why := a.handedOn(op); why != "" {
+		plan.Abandon(now, op, why)
+		a.endRole(now, op)
+		return
+	}
 	if why := a.overtaken(op); why != "" {
 		a.headChanged = true
 		a.tellOperation(now, op, mpp.Warn, "is taken back: "+why)
@@ -63,6 +73,33 @@ func (a *Arbiter) resumeRole(now time.Time, op *mpp.Operation, f *plan.Facts) {
 	}
 	a.tellOperation(now, op, mpp.Warn, "goes on where the manager before left it")
 	a.run(plan.Resume(now, op, f))
+}
+
+// marked reports whether it is known of every server that answers who manages it. A mark of somebody else
+// is known by the second poll, and servers may not tell at all.
+func (a *Arbiter) marked() bool {
+	return !slices.ContainsFunc(a.nodes, func(n *node) bool {
+		return n.spoke != nil && n.mem.Failing != mpp.Reach && !n.spoke.Server.Managed && n.spoke.Server.ManagedBy == "" && n.spokeBefore == nil
+	})
+}
+
+// handedOn says why what is left of an operation that has opened its new node must not be done after a
+// restart, "" when it must: the role went on to another node meanwhile, and to re-point servers would
+// close that one.
+func (a *Arbiter) handedOn(op *mpp.Operation) string {
+	next := a.index[op.New]
+	if !plan.Opened(op) || next == nil || next.mem.Failing != mpp.Reach && open(next) {
+		return ""
+	}
+	for _, n := range a.nodes {
+		if n != next && n.policy.Address != op.Old && n.mem.Failing != mpp.Reach && open(n) {
+			return fmt.Sprintf("mppd was restarted, and %s takes the writes, not %s any more", n.policy.Address, op.New)
+		}
+	}
+	if next.mem.Failing != mpp.Reach && next.observation != nil && next.observation.Server.ReadOnly && len(next.observation.Channels) > 0 {
+		return fmt.Sprintf("mppd was restarted, and %s is a replica now", op.New)
+	}
+	return ""
 }
 
 // overtaken says why the operation that moves the role must not go on after a restart, "" when it
@@ -102,6 +139,18 @@ func (a *Arbiter) outdated(op *mpp.Operation) string {
 		return "mppd was restarted, and " + op.New + " is not the ACTIVE node any more"
 	default:
 		return ""
+	}
+}
+
+// haltedByTest notes the nodes whose links were being tested: a manager that was killed may have left their
+// receivers stopped, and they are to run.
+func (a *Arbiter) haltedByTest(op *mpp.Operation) {
+	for i := range op.Steps {
+		st := &op.Steps[i]
+		if n := a.index[st.Node]; n != nil && st.Kind == mpp.StepTestLink && st.Status == mpp.StepRunning {
+			n.mem.Halted = true
+			a.touch(n)
+		}
 	}
 }
 
