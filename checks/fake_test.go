@@ -296,6 +296,8 @@ func mysql57(others map[string]*answer) func(string) *answer {
 			return &answer{columns: []string{"Grants"}, rows: [][]string{{"GRANT REPLICATION CLIENT ON *.* TO 'mpp'@'%'"}}}
 		case strings.HasPrefix(sql, "SELECT COMMAND, STATE"):
 			return &answer{columns: []string{"COMMAND", "STATE", "n"}, rows: [][]string{{"Query", "executing", "0"}}}
+		case strings.HasPrefix(sql, "SELECT IS_USED_LOCK"):
+			return &answer{columns: []string{"holder", "self"}, rows: [][]string{{"7", "7"}}}
 		case strings.HasPrefix(sql, "KILL"):
 			return &answer{}
 		case strings.HasPrefix(sql, "SELECT"):
