@@ -107,7 +107,7 @@ func (d *Daemon) newLoop(c *config.Config, restored journal.Restored) *loop {
 		ring:    journal.NewRing(journal.RingOptions{Window: c.Journal.History}),
 		events:  newEventLog(c.Journal.EventsKept, restored.Events, restored.NextEventSeq),
 		views:   newViewStore(mpp.View{Version: mpp.Version, Started: now, At: now, Config: d.path}),
-		unready: map[string]bool{}, alive: func(time.Time) {}, note: d.logEvent, lease: d.lease.Check,
+		unready: map[string]bool{}, alive: func(time.Time) {}, note: d.logEvent, lease: d.lease.Check, stateDir: d.stateDir,
 		steps: d.runner, reports: d.reports, ended: func(op *mpp.Operation) { d.metrics.Ended(op) },
 	}
 	remembered := maps.Clone(restored.Pools)

@@ -65,7 +65,11 @@ type loop struct {
 	// directory is no longer ours.
 	broken string
 	lost   string
-	lease  func() error
+	// full is why the journal could not be written if it had to be, "" while it could; stateDir is where
+	// it is, "" for nowhere.
+	full     string
+	stateDir string
+	lease    func() error
 	// steps carries out the steps of operations; reports keeps what came of them.
 	steps   steps
 	reports keeper
@@ -284,6 +288,9 @@ func (l *loop) checkLease(now time.Time) {
 // showTrouble puts what is wrong with journal or state directory into the view.
 func (l *loop) showTrouble() {
 	text := l.broken
+	if text == "" {
+		text = l.full
+	}
 	if l.lost != "" {
 		text = strings.TrimPrefix(text+"; "+l.lost, "; ")
 	}
@@ -356,6 +363,7 @@ func (l *loop) tick(now time.Time) {
 	if now.Sub(l.lastTick) >= time.Second {
 		l.lastTick = now
 		l.checkLease(now)
+		l.checkRoom(now)
 		stats := l.journal.Stats()
 		l.journalStats.Store(&stats)
 		l.tryJournal(now)
