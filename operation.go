@@ -331,6 +331,9 @@ type AddressReport struct {
 	// that it has at least one.
 	Holds bool `json:"holds"`
 	Some  bool `json:"some"`
+	// Cannot says why the host could not have the address: no such interface, or it is down. It is empty
+	// for nothing known.
+	Cannot string `json:"cannot,omitempty"`
 	// Foreign is the hardware address of somebody else who answers for the address, empty for
 	// nobody; it is asked for from the host that holds it.
 	Foreign string `json:"foreign,omitempty"`

@@ -77,6 +77,8 @@ type Node struct {
 	// without one began, zero while it answers.
 	Reachable bool
 	LostAt    time.Time
+	// NoAddress says why its host could not have the virtual address, "" for nothing known.
+	NoAddress string
 	// AskedAt is when its last poll ended, however that did, zero for none.
 	AskedAt time.Time
 	// Trouble is what kept its last poll from reaching it, empty for nothing.

@@ -24,7 +24,7 @@ type standing struct {
 // a node beyond its last poll; excluded names nodes that were tried, with the reason.
 //
 // The order is strict: the more complete copy first (by GTID; copies that diverged are never
-// ranked), then one that is not delayed on purpose, PRIMARY before SECONDARY, the higher prefer, the older version (a newer replica
+// ranked), then one whose host can have the virtual address, one that is not delayed on purpose, PRIMARY before SECONDARY, the higher prefer, the older version (a newer replica
 // can follow an older source, not the other way round), ROW before MIXED before STATEMENT, the
 // smaller lag, and the configured order.
 func Rank(f *Facts, old string, positions map[string]mpp.Position, excluded map[string]string) []mpp.Candidate {
@@ -167,6 +167,7 @@ func precedes(a, b *standing) int {
 // prefers is the order among copies that are equally complete.
 func prefers(a, b *standing) int {
 	return cmp.Or(
+		cmp.Compare(btoi(a.node.NoAddress != ""), btoi(b.node.NoAddress != "")),
 		cmp.Compare(btoi(a.node.delayed()), btoi(b.node.delayed())),
 		cmp.Compare(typeRank(a.node), typeRank(b.node)),
 		cmp.Compare(b.node.Prefer, a.node.Prefer),

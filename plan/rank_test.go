@@ -248,3 +248,11 @@ func TestNobodyThatHasMoreComesAfterOneThatHasLess(t *testing.T) {
 		}
 	})
 }
+
+func TestANodeWhoseHostCannotHaveTheAddressComesAfterItsEquals(t *testing.T) {
+	f := dead()
+	f.Nodes[1].NoAddress, f.Nodes[1].Prefer = "there is no interface eth9", 10
+	failover(t, f).ends(mpp.Completed, "c:1")
+	f.Nodes[2].Barred = "it is marked no_promote"
+	failover(t, f).ends(mpp.Completed, "b:1") // better without the address than nobody
+}

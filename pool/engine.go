@@ -234,7 +234,7 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 			asked = n.observation.At.Add(n.observation.Took)
 		}
 		f.Nodes = append(f.Nodes, plan.Node{
-			Acknowledgers: n.remembered(), Trouble: trouble, AskedAt: asked,
+			Acknowledgers: n.remembered(), Trouble: trouble, AskedAt: asked, NoAddress: n.cannotHold(),
 			LostAt: lost, Address: n.policy.Address, Type: n.policy.Type, Prefer: n.policy.Prefer, Host: n.policy.Host, State: n.mem.State,
 			Barred: a.barred(now, n), Forbidden: a.forbidden(now, n), Held: n.mem.Maintenance.InForce(now), Errant: n.mem.Errant, Observation: n.words(),
 			Answers:   n.observation != nil && n.observation.Answered && n.observation.Server.Flavour != "",
@@ -242,6 +242,14 @@ func (a *Arbiter) facts(now time.Time) *plan.Facts {
 		})
 	}
 	return f
+}
+
+// cannotHold says why the node's host could not have the virtual address, "" for nothing known.
+func (n *node) cannotHold() string {
+	if n.address == nil {
+		return ""
+	}
+	return n.address.Cannot
 }
 
 // forbidden says by which word of the operator n must not be promoted, "" for none.

@@ -190,6 +190,11 @@ func (w metal) status(ctx context.Context, p *place, r *mpp.AddressReport) error
 		})
 	}
 	r.Message = w.remarks(&s, p, all)
+	if l, err := p.seen(&s); err != nil {
+		r.Cannot = err.Error()
+	} else if !l.up {
+		r.Cannot = "interface " + l.name + " is down"
+	}
 	return nil
 }
 
