@@ -18,7 +18,7 @@ func (a *Arbiter) resume(now time.Time) {
 	}
 	a.mendClock(now)
 	op := a.head.Operation
-	if (op != nil || len(a.head.Repairs) > 0) && !(a.heard() && a.marked()) {
+	if (op != nil || len(a.head.Repairs) > 0) && (!a.heard() || !a.marked()) {
 		return
 	}
 	a.resumed = true
