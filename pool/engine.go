@@ -326,6 +326,7 @@ func (a *Arbiter) drive(now time.Time) {
 	if a.head.CutOff {
 		return
 	}
+	a.followRival(now)
 	a.adopt(now)
 	a.failUnpointed(now)
 	a.considerFailover(now)

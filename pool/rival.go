@@ -47,3 +47,24 @@ func (a *Arbiter) rivalText() string {
 }
 
 func managedByAnother(a *Arbiter, _ time.Time) string { return a.rivalText() }
+
+// ruleFollow lets the states of a pool that is only watched follow what its manager does.
+const ruleFollow = "managed-by-another"
+
+// followRival takes nodes back that the manager of the pool has made replicas again: this one may have to
+// take over one day, and commands that would do it are refused meanwhile.
+func (a *Arbiter) followRival(now time.Time) {
+	if a.rivalText() == "" {
+		return
+	}
+	for _, n := range a.nodes {
+		o := n.observation
+		if n.mem.State != mpp.Failed || o == nil || n.mem.Failing != "" || n.mem.Errors > 0 || a.held(now, n) {
+			continue
+		}
+		if o.Server.Flavour == "" || !o.Server.ReadOnly || n.unattached != "" || !o.At.After(n.mem.Since) {
+			continue
+		}
+		a.recover(now, n, ruleFollow, "the MPP that manages the pool has taken it back: it replicates")
+	}
+}

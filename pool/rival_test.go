@@ -79,3 +79,26 @@ func TestADeadNodeSaysNotWhoManagesThePool(t *testing.T) {
 		t.Error("a node that does not answer counts")
 	}
 }
+
+func TestAPoolThatIsOnlyWatchedFollowsItsManager(t *testing.T) {
+	const other = "10.0.0.9:4711"
+	r := settled(t)
+	r.managed(other, other, other)
+	r.rounds(2)
+	// The other one fails over to b and takes a back, then moves the role to a again.
+	a, b, c := r.server("a"), r.server("b"), r.server("c")
+	a.trouble = mpp.KindRefused
+	b.readOnly, b.source, b.io, b.sql, c.source = false, "", "", "", "b:1"
+	r.rounds(8)
+	r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
+	a.trouble, a.readOnly, a.source, a.io, a.sql = "", true, "b:1", "Yes", "Yes"
+	r.rounds(4)
+	r.want("a STANDBY, b ACTIVE, c STANDBY")
+	a.readOnly, a.source, a.io, a.sql = false, "", "", ""
+	b.readOnly, b.source, b.io, b.sql, c.source = true, "a:1", "Yes", "Yes", "a:1"
+	r.rounds(4)
+	r.want("a ACTIVE, b STANDBY, c STANDBY")
+	if len(r.log) > 0 {
+		t.Errorf("steps of one that only watches: %v", r.log)
+	}
+}
