@@ -62,9 +62,14 @@ func (a *Arbiter) followRival(now time.Time) {
 		if n.mem.State != mpp.Failed || o == nil || n.mem.Failing != "" || n.mem.Errors > 0 || a.held(now, n) {
 			continue
 		}
-		if o.Server.Flavour == "" || !o.Server.ReadOnly || n.unattached != "" || !o.At.After(n.mem.Since) {
+		if o.Server.Flavour == "" || !o.At.After(n.mem.Since) {
 			continue
 		}
-		a.recover(now, n, ruleFollow, "the MPP that manages the pool has taken it back: it replicates")
+		switch active := a.activeNode(); {
+		case o.Server.ReadOnly && n.unattached == "":
+			a.recover(now, n, ruleFollow, "the MPP that manages the pool has taken it back: it replicates")
+		case !o.Server.ReadOnly && (active == nil || a.gaveUpRole(active)) && a.onlyWriter(active) == n:
+			a.recover(now, n, ruleFollow, "the MPP that manages the pool has given it the role")
+		}
 	}
 }

@@ -102,3 +102,23 @@ func TestAPoolThatIsOnlyWatchedFollowsItsManager(t *testing.T) {
 		t.Errorf("steps of one that only watches: %v", r.log)
 	}
 }
+
+func TestAPoolThatIsOnlyWatchedFollowsTheRoleToANodeThatItHoldsToBeLost(t *testing.T) {
+	const other = "10.0.0.9:4711"
+	r := settled(t)
+	a, b, c := r.server("a"), r.server("b"), r.server("c")
+	a.trouble = mpp.KindRefused
+	r.rounds(10)
+	r.want("a FAIL (OFFLINE), b ACTIVE, c STANDBY")
+	r.managed(other, other, other) // it was killed, and another has taken over, and moved the role
+	a.trouble, a.readOnly, a.source, a.io, a.sql = "", false, "", "", ""
+	a.executed, a.received = b.executed, b.executed
+	b.readOnly, b.source, b.io, b.sql, c.source = true, "a:1", "Yes", "Yes", "a:1"
+	r.restart(r.policy)
+	r.log = nil
+	r.rounds(6)
+	r.want("a ACTIVE, b STANDBY, c STANDBY")
+	if len(r.log) > 0 {
+		t.Errorf("steps of one that only watches: %v", r.log)
+	}
+}
