@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -70,12 +71,12 @@ func (h *Local) run(ctx context.Context, command string, in io.Reader, w io.Writ
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = environment()
 	cmd.Dir = "/"
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, stdout, &stderr
+	cmd.Stdin, cmd.Stderr = in, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	// What got away from its process group may hold the pipes; it is not waited for.
-	cmd.WaitDelay = 100 * time.Millisecond
-	err := cmd.Run()
+	cmd.WaitDelay = leftBehind
+	err := runInto(ctx, cmd, stdout)
 	out := Output{Stderr: stderr.String()}
 	if err := stdout.close(); err != nil {
 		return out, &Error{Kind: Setup, Host: h.String(), Text: "take the command's output: " + err.Error(), Err: err}
@@ -84,6 +85,59 @@ func (h *Local) run(ctx context.Context, command string, in io.Reader, w io.Writ
 		return out, &Error{Kind: Deadline, Host: h.String(), Text: "the command did not end in time and was killed", Err: ctx.Err()}
 	}
 	return h.judge(out, err)
+}
+
+// leftBehind is how long is waited for more output of a command that has ended: what it left behind may
+// hold the pipe.
+const leftBehind = 100 * time.Millisecond
+
+// runInto runs a command and takes all of its output, however slow whoever takes it is: what the command
+// has written before it ended may still be in the pipe long after. (exec.Cmd's own copying is cut off
+// WaitDelay after the end, and what is left is lost.)
+func runInto(ctx context.Context, cmd *exec.Cmd, w io.Writer) error {
+	r, pipe, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("make pipe: %w", err)
+	}
+	defer r.Close()
+	cmd.Stdout = pipe
+	err = cmd.Start()
+	_ = pipe.Close() // the command has its own
+	if err != nil {
+		return err
+	}
+	var ended atomic.Bool
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		buffer := make([]byte, 64<<10)
+		for quiet := 0; quiet < 3; { // a deadline may be over before the read on a busy machine
+			if ended.Load() {
+				_ = r.SetReadDeadline(time.Now().Add(leftBehind))
+			}
+			n, err := r.Read(buffer)
+			if n > 0 {
+				quiet = 0
+				if _, bad := w.Write(buffer[:n]); bad != nil {
+					return // the sink keeps why
+				}
+			}
+			switch {
+			case errors.Is(err, os.ErrDeadlineExceeded):
+				quiet++
+			case err != nil:
+				return // its end
+			}
+		}
+	}()
+	err = cmd.Wait()
+	ended.Store(true)
+	_ = r.SetReadDeadline(time.Now().Add(leftBehind)) // for a read that waits already
+	select {
+	case <-copied:
+	case <-ctx.Done():
+	}
+	return err
 }
 
 // environment is what a login by ssh would have, and nothing else of ours: there may be passwords
