@@ -129,5 +129,5 @@ func valueOf(flag *pflag.Flag) string {
 
 // holdsOthers reports whether a command does nothing but print its help by itself.
 func holdsOthers(cmd *cobra.Command) bool {
-	return !cmd.HasParent() || cmd.Name() == "config" || cmd.Name() == "demo" || cmd.Name() == "lab"
+	return !cmd.HasParent() || cmd.Name() == "config" || cmd.Name() == "demo" || cmd.Name() == "lab" || cmd.Name() == "mha"
 }
