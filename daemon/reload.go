@@ -10,6 +10,7 @@ import (
 
 	"mpp"
 	"mpp/config"
+	"mpp/crew"
 	"mpp/policy"
 	"mpp/pool"
 )
@@ -153,5 +154,5 @@ func samePool(name string, was, is *config.Config) bool {
 		return nil
 	}
 	a, b := find(was), find(is)
-	return a != nil && b != nil && reflect.DeepEqual(policy.Of(*a), policy.Of(*b)) && reflect.DeepEqual(crewOf(a), crewOf(b))
+	return a != nil && b != nil && reflect.DeepEqual(policy.Of(*a), policy.Of(*b)) && reflect.DeepEqual(crew.Of(a), crew.Of(b))
 }

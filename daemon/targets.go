@@ -10,6 +10,7 @@ import (
 	"mpp"
 	"mpp/checks"
 	"mpp/config"
+	"mpp/crew"
 	"mpp/poller"
 )
 
@@ -174,7 +175,7 @@ func checkOptions(p config.Pool, n config.Node) checks.Options {
 	o := checks.Default()
 	o.Address, o.User, o.Password = n.Address, n.Account.User, n.Account.Password.Reveal()
 	o.ExtraPort = uint16(n.ExtraPort)
-	o.TLS = tlsOf(n.TLS)
+	o.TLS = crew.TLS(n.TLS)
 	o.ConnectLimit, o.LoginInterval = c.Connect.Timeout, p.LoginInterval
 	o.Privilege, o.PrivilegeInterval, o.PrivilegeFailover = c.Privilege.Enabled, c.Privilege.Interval, c.Privilege.ForFailover
 	o.Query, o.QuerySQL, o.QueryLimit = c.Query.Enabled, c.Query.SQL, c.Query.Timeout
