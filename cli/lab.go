@@ -52,7 +52,7 @@ It needs root, and OpenSSH's sshd and nftables; "packaging/deps.sh lab" installs
 	return cmd
 }
 
-// ofLab words errors as the lab's, which have nothing to do with mppd's answers.
+// ofLab words errors as the lab's, or of other hosts, which have nothing to do with mppd's answers.
 func ofLab(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		err := run(cmd, args)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,5 +130,5 @@ func valueOf(flag *pflag.Flag) string {
 
 // holdsOthers reports whether a command does nothing but print its help by itself.
 func holdsOthers(cmd *cobra.Command) bool {
-	return !cmd.HasParent() || cmd.Name() == "config" || cmd.Name() == "demo" || cmd.Name() == "lab" || cmd.Name() == "mha"
+	return !cmd.HasParent() || slices.Contains([]string{"config", "demo", "lab", "mha", "compat"}, cmd.Name())
 }

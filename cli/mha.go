@@ -11,7 +11,7 @@ func newMHA(e *env) *cobra.Command {
 		Short: "for those who run MHA 0.58: make it run, serve it",
 		Long: `mha has what people need who run MHA (Master High Availability Manager for MySQL, 0.58).
 These commands work on this host and, by ssh, on others; mppd is not asked.`,
-		Example: "  mpp mha",
+		Example: "  mpp mha compat status",
 	}
 	group(cmd, "mpp mha --help lists the commands")
 	cmd.AddCommand(mhaCommands(e)...)
@@ -19,6 +19,8 @@ These commands work on this host and, by ssh, on others; mppd is not asked.`,
 }
 
 // mhaCommands are the commands below mpp mha, each from a file of its own.
-func mhaCommands(*env) []*cobra.Command {
-	return []*cobra.Command{}
+func mhaCommands(e *env) []*cobra.Command {
+	return []*cobra.Command{
+		newMHACompat(e),
+	}
 }

@@ -12,12 +12,13 @@ const exitCodesText = `Exit codes of mpp:
     1    the answer is that something is not well: status found a problem of WARN or worse,
          check or doctor a FAIL, readiness a pool that is not ready, config check a mistake,
          replay --verify a difference, or replay had nothing to play or to compare; a
-         switchover, failover or rejoin was begun and not completed
+         switchover, failover or rejoin was begun and not completed; MHA cannot run on a host
     2    the command line is wrong: an unknown command, flag, pool or node, or a name that
          fits several nodes; nothing was done
-    3    mppd was not reached, gave no answer in time, or did not let you in; whether a
-         command was carried out is not known when its answer is missing
-    4    mppd understood and refused: the reason and the way out are on stderr
+    3    mppd (of mpp mha compat: a host) was not reached, gave no answer in time, or did not
+         let you in; whether a command was carried out is not known when its answer is missing
+    4    mppd understood and refused: the reason and the way out are on stderr; mpp mha compat:
+         a file there is not MPP's, or MHA is not there
     5    anything else: a file that cannot be read or written, an answer that makes no sense
     130  interrupted by Ctrl-C or SIGTERM before it was done; --watch and --follow, which
          end that way, give 0`

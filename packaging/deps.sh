@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # deps.sh [all|demo|lab]: installs what the tests (all), the demo or the lab need from Debian:
-# the MariaDB server, for the tests the balancers that they plug into, and what the lab's hosts
-# need (sshd, nft, arping), none of them with its service running. Without root or apt it says
+# the MariaDB server, for the tests the balancers that they plug into and MHA, and what the lab's
+# hosts need (sshd, nft, arping), none of them with its service running. Without root or apt it says
 # what is missing. A server of your own, on PATH or in MPP_SERVER_DIR, is used as it is: then no
 # other one is installed beside it, and no package is ever removed.
 set -euo pipefail
@@ -9,11 +9,12 @@ set -euo pipefail
 server=(mariadbd:mariadb-server-core mariadb:mariadb-client-core) # program:package
 balancers=(haproxy:haproxy keepalived:keepalived)
 tools=(mariadb-binlog:mariadb-client mariadb-backup:mariadb-backup) # what MPP uses on the servers' hosts
+mha=(masterha_manager:mha4mysql-manager apply_diff_relay_logs:mha4mysql-node) # what MPP is tried beside
 lab=(ip:iproute2 sshd:openssh-server ssh:openssh-client nft:nftables arping:iputils-arping ps:procps)
 export PATH=$PATH:/usr/sbin:/sbin
 
 case ${1:-all} in
-  all) wanted=("${balancers[@]}" "${lab[@]}" sudo:sudo ping:iputils-ping) ;;
+  all) wanted=("${balancers[@]}" "${mha[@]}" "${lab[@]}" sudo:sudo ping:iputils-ping) ;;
   demo)
     # With hosts of its own where network namespaces are allowed, without where they are not.
     wanted=()
