@@ -43,11 +43,12 @@ func importRules() []importRule {
 		{"mha/fault", nil, "what is wrong in a file is worded without knowing what the file is for"},
 		{"mha/conf", []string{"mha/fault"}, "MHA's files are values; what MPP makes of them is for those who ask"},
 		{"mha/helperconf", []string{"mha/fault"}, "MHA Helper's files are values; the hooks and the import have them from here"},
-		{"cli", []string{".", "replay", "pool", "state", "config", "journal", "publish/", "policy", "demo", "sandbox", "sandbox/lab", "mha/compat"}, "the command line is a client, and of the lab, too"},
+		{"cli", []string{".", "replay", "pool", "state", "config", "journal", "publish/", "policy", "demo", "sandbox", "sandbox/lab", "mha/compat", "mha/hook", "mha/perform"}, "the command line is a client, and of the lab, too"},
 		{"policy", []string{".", "config", "plan", "pool", "state"}, "it maps what is configured to what decides"},
 		{"crew", []string{".", "action/", "config", "link"}, "it maps what is configured to what acts"},
 		{"mha/compat", []string{"action/remote"}, "what makes MHA run is put on hosts, and knows nothing of pools"},
 		{"mha/hook", []string{"."}, "what MHA's calls mean is decided from nouns, apart from acting"},
+		{"mha/perform", []string{".", "action/", "config", "crew", "link", "mha/helperconf", "mha/hook", "replication"}, "MHA's hooks are a program of their own beside the daemon: this is where theirs connects configuration, decision and acting"},
 		{"demo", []string{".", "publish/", "sandbox", "sandbox/lab"}, "the demo is a client with servers and hosts of its own"},
 		{"sandbox/lab", []string{"sandbox", "sandbox/process"}, "hosts to try MPP on know nothing of MPP"},
 	}

@@ -46,7 +46,7 @@ func (p *Pool) judgeUnused(s scope) {
 	const hint = `write engine = "native", or take it out`
 	for _, table := range engineTables() {
 		if path := s.firstOf(table); path != "" {
-			s.warn(path, `it has no effect with engine = "none", nor has anything else in `+table, hint)
+			s.warn(path, `it has no effect with engine = "none", nor has anything else in `+table, hint+unlessMHA(table))
 		}
 	}
 	for _, path := range []string{"confirm_timeout", "checks.commit.enabled"} {
@@ -63,6 +63,14 @@ func (p *Pool) judgeUnused(s scope) {
 			}
 		}
 	}
+}
+
+// unlessMHA adds to a hint that MHA's hooks, which run without mppd, use a table all the same.
+func unlessMHA(table string) string {
+	if table == "hook" {
+		return ""
+	}
+	return "; MHA's hooks (mpp mha hook) use it all the same"
 }
 
 // firstOf is the first key of a table that was set in this section itself, "" when none was.

@@ -20,5 +20,5 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends what does not heed the first
-	return cli.Run(ctx, cli.OS(), os.Args[1:])
+	return cli.Run(ctx, cli.OS(), cli.Arguments(os.Args))
 }

@@ -245,11 +245,10 @@ func TestCallsThatMakeNoSenseAreToldAtOnce(t *testing.T) {
 // that begins with "?" is that of a host which did not answer.
 func run(p Plan, fails map[string]string) []Result {
 	var all []Result
-	is := func(kind mpp.StepKind) bool { return done(all, kind) }
 	for _, stage := range p.Stages {
 		var now []Result
 		for _, st := range stage {
-			one := Result{Step: st, Skipped: st.Unless != "" && is(st.Unless) || st.After != "" && !is(st.After)}
+			one := Result{Step: st, Skipped: Skips(&st, all)}
 			text, bad := fails[string(st.Kind)+" "+st.Node]
 			if !one.Skipped {
 				one.StepResult = mpp.StepResult{Done: !bad, Text: strings.TrimPrefix(text, "?"), Unreachable: strings.HasPrefix(text, "?")}

@@ -115,3 +115,10 @@ func Follow(s Seen) Next {
 		return TakeBack
 	}
 }
+
+// Reopen opens the new master again that Close has closed.
+func Reopen(r *Request, s *Setup) Plan {
+	d := decider{Setup: s, r: r, old: r.Orig.Address(), young: r.New.Address()}
+	d.stage(when(s.New.SQL, d.at(mpp.StepWritable, d.young, Warns)))
+	return d.plan
+}

@@ -141,3 +141,8 @@ func judgeShutdown(results []Result) Verdict {
 		return Verdict{ExitFailed, "there is no program to turn the host off (--shutdown-program, or program in [pool.failover.shutdown]), and no --pid_file of a server on a host that answers"}
 	}
 }
+
+// Skips reports whether a step is not needed, or makes no sense, by what was done before.
+func Skips(st *Step, before []Result) bool {
+	return st.Unless != "" && done(before, st.Unless) || st.After != "" && !done(before, st.After)
+}
