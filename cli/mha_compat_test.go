@@ -15,12 +15,15 @@ import (
 	"mpp/mha/compat"
 )
 
-// needMHA skips where MHA's packages are not.
+// needMHA skips where MHA's packages are not, or not as they come.
 func needMHA(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("masterha_manager"); err != nil {
 		fmt.Fprintf(os.Stderr, "\n*** %s: NOT TESTED: there is no masterha_manager (packaging/deps.sh all) ***\n\n", t.Name())
 		t.Skip(err)
+	}
+	if _, err := os.Stat("/etc/perl/MHA"); err == nil {
+		t.Skip("this machine's MHA has been mended: it cannot be seen failing")
 	}
 }
 

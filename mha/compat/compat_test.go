@@ -23,8 +23,16 @@ const (
 	forkManager = "Parallel/ForkManager.pm"
 )
 
-// needMHA skips where MHA's packages are not.
+// needMHA skips where MHA's packages are not, or not as they come.
 func needMHA(t *testing.T) {
+	t.Helper()
+	needPackages(t)
+	if _, err := os.Stat("/etc/perl/MHA"); err == nil {
+		t.Skip("this machine's MHA has been mended: it cannot be seen failing")
+	}
+}
+
+func needPackages(t *testing.T) {
 	t.Helper()
 	for _, program := range []string{"perl", "masterha_manager", "apply_diff_relay_logs"} {
 		if _, err := exec.LookPath(program); err != nil {

@@ -36,7 +36,7 @@ func written(t *testing.T) string {
 }
 
 func TestVersionsAreParsedAsServersWriteThem(t *testing.T) {
-	needMHA(t)
+	needPackages(t)
 	got := perlWith(t, []string{written(t)}, `use strict; use warnings FATAL => 'all'; use MHA::NodeUtil;
 		for my $version ('10.11.19-MariaDB-0+deb12u1-log', '5.5.5-10.11.19-MariaDB', '10.5.2-MariaDB', '8.0.36', '5.7.20-log', '9.7.0', '5.5.5-log', '5.6', '8') {
 			printf "%s %s %s\n", $version, MHA::NodeUtil::parse_mysql_version($version), MHA::NodeUtil::parse_mysql_major_version($version) }
@@ -62,7 +62,7 @@ refused
 }
 
 func TestOverlaysBeforeOverlaysLoadThePackagedModule(t *testing.T) {
-	needMHA(t)
+	needPackages(t)
 	one, two := written(t), written(t)
 	for _, folders := range [][]string{{one}, {one, two}, {two, one}, {one, one}, {one, one + "/."}} {
 		got := perlWith(t, folders, `use MHA::NodeUtil; use MHA::SlaveUtil; use MHA::ManagerConst; use Parallel::ForkManager;
@@ -75,7 +75,7 @@ func TestOverlaysBeforeOverlaysLoadThePackagedModule(t *testing.T) {
 }
 
 func TestOnlyMHAsChildrenAreLookedAfterMoreOften(t *testing.T) {
-	needMHA(t)
+	needPackages(t)
 	code := `use Parallel::ForkManager; for (1, 2) { my $all = Parallel::ForkManager->new(2);
 		if ( !$all->start ) { $all->finish } $all->wait_all_children; print $all->waitpid_blocking_sleep, "\n" }`
 	dir := []string{written(t)}
@@ -102,7 +102,7 @@ func (m mounted) Run(ctx context.Context, command string) (remote.Output, error)
 
 func needMounts(t *testing.T) {
 	t.Helper()
-	needMHA(t)
+	needPackages(t)
 	if out, err := exec.CommandContext(t.Context(), "unshare", "--mount", "mount", "--bind", "/tmp", "/tmp").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "\n*** %s: NOT TESTED: no mount namespace: %v: %s ***\n\n", t.Name(), err, out)
 		t.Skip(err)
@@ -184,6 +184,25 @@ func TestMHAFromSourceIsMendedFromBeforeIt(t *testing.T) {
 	r := on(t, mounted{"/usr/local/share": local, "/usr/share/perl5/MHA": none, "/etc/perl": dir}, Job{Verb: Install})
 	if m := module(t, r, nodeUtil); !r.Works() || m.Packaged != "/usr/local/share/perl/"+version+"/"+nodeUtil || m.Loaded != "/etc/perl/"+nodeUtil {
 		t.Errorf("install: %+v", r)
+	}
+}
+
+// nobody is such a host for a user who may do nothing.
+type nobody struct{ mounted }
+
+func (n nobody) Run(ctx context.Context, command string) (remote.Output, error) {
+	return n.mounted.Run(ctx, "exec setpriv --reuid 65534 --regid 65534 --clear-groups sh -c "+remote.Quote(command))
+}
+
+func TestWhoMayNotWriteIsToldWhatItTakes(t *testing.T) {
+	needMounts(t)
+	h := nobody{mounted{"/etc/perl": t.TempDir()}}
+	r := try(t, h, Job{Verb: Install})
+	if want := "cannot make folder /etc/perl/MHA: Permission denied; it takes root, or --sudo"; r.ErrorKind != Trouble || r.Error != want {
+		t.Errorf("install: %s: %s", r.ErrorKind, r.Error)
+	}
+	if r := try(t, h, Job{Verb: Remove}); r.Error != "" || len(r.Changes) != 0 {
+		t.Errorf("remove where there is nothing: %+v", r)
 	}
 }
 

@@ -84,7 +84,7 @@ type Module struct {
 	// File is the overlay's place, Overlay what stands there, Version ours; 0 for none.
 	File    string `json:"file"`
 	Overlay State  `json:"overlay"`
-	Version int    `json:"version,string"`
+	Version int    `json:"version"`
 	// Loaded is the file that MHA's programs get, Trouble what went wrong when that was tried;
 	// InForce says that nothing did, and that it is ours.
 	Loaded  string `json:"loaded"`

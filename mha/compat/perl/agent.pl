@@ -4,6 +4,7 @@
 # then the overlays, name and text in turn.
 use strict;
 use warnings;
+use Errno qw(EACCES EPERM);
 use Fcntl qw(O_WRONLY O_CREAT O_EXCL);
 use IO::Handle;
 
@@ -27,6 +28,12 @@ if ( $folder ne '' && !grep { $_ eq $folder } @inc ) {
 
 sub fail { my ( $kind, $why ) = @_; die { kind => $kind, text => $why } }
 
+# A call of the system that failed just now.
+sub failed_to {
+    my ($what) = @_;
+    fail( 'trouble', "cannot $what: $!" . ( $! == EACCES || $! == EPERM ? '; it takes root, or --sudo' : '' ) );
+}
+
 sub slurp {
     my ($file) = @_;
     open my $in, '<', $file or return;
@@ -45,7 +52,7 @@ sub state_of {
     return ( 'none', 0 ) unless -e $file || -l $file;
     return ( 'foreign', 0 ) if -l $file || !-f _;
     my $there = slurp($file);
-    fail( 'trouble', "cannot read $file: $!" ) unless defined $there;
+    failed_to("read $file") unless defined $there;
     my $version = version_of($there);
     return ( 'foreign', 0 ) unless defined $version;
     return ( 'current', $version ) if $there eq $ours;
@@ -80,7 +87,7 @@ sub find_folder {
 sub try_perl {
     my ( $code, @args ) = @_;
     my $pid = open my $out, '-|';
-    fail( 'trouble', "cannot fork: $!" ) unless defined $pid;
+    failed_to("fork") unless defined $pid;
     if ( !$pid ) {
         open STDERR, '>&', \*STDOUT;
         $perl5lib eq '' ? delete $ENV{PERL5LIB} : ( $ENV{PERL5LIB} = $perl5lib );
@@ -164,17 +171,18 @@ sub look {
     my ( $name, $place ) = @_;
     my $packaged = packaged( $name, $place );
     return unless defined $packaged;
-    my %m = ( name => $name, packaged => $packaged, fault => '', trouble => '', loaded => '', overlay => 'none', version => 0, file => '' );
+    my %m = ( name => $name, packaged => $packaged, fault => '', trouble => '', loaded => '', overlay => 'none', version => \0, file => '' );
     if ( defined $place ) {
         $m{file} = "$place/$name";
-        @m{qw(overlay version)} = state_of( $m{file}, $text{$name} );
+        ( $m{overlay}, my $version ) = state_of( $m{file}, $text{$name} );
+        $m{version} = \( $version + 0 );
     }
     my ( $ok, $said ) = try_perl( $try{$name}, $packaged );
     $m{fault} = $said unless $ok;
     my ($first) = grep { -f } map { "$_/$name" } @inc;
     ( $ok, $said ) = try_perl( $try{$name}, $name ) if $first ne $packaged;
     $ok ? ( $m{loaded} = $said ) : ( $m{trouble} = $said );
-    $m{in_force} = $ok && defined version_of( slurp( $m{loaded} ) ) ? \1 : \0;
+    $m{in_force} = $ok && defined version_of( slurp( $m{loaded} ) ) ? \'true' : \'false';
     return \%m;
 }
 
@@ -189,7 +197,12 @@ sub make_folder {
     return if -d $dir;
     ( my $above = $dir ) =~ s{/[^/]+/*$}{};
     make_folder($above) if $above ne '' && $above ne $dir;
-    mkdir( $dir, 0755 ) || -d $dir or fail( 'trouble', "cannot make folder $dir: $!" );
+    if ( !mkdir $dir, 0755 ) {
+        my $why = $! + 0;
+        return if -d $dir;
+        $! = $why;
+        failed_to("make folder $dir");
+    }
     chmod 0755, $dir;
 }
 
@@ -201,20 +214,27 @@ sub put {
     make_folder($dir);
     my $new = "$dir/.$base.mpp-$$";
     unlink $new;
-    sysopen my $out, $new, O_WRONLY | O_CREAT | O_EXCL, 0600 or fail( 'trouble', "cannot write $new: $!" );
+    sysopen my $out, $new, O_WRONLY | O_CREAT | O_EXCL, 0600 or failed_to("write $new");
     binmode $out;
     my $ok = print( {$out} $text ) && $out->flush && chmod( 0644, $out ) && $out->sync && close $out;
     $ok &&= $replace ? rename( $new, $file ) : link( $new, $file );
-    my $why = $!;
+    my $why = $! + 0;
     unlink $new;
-    fail( 'trouble', "cannot write $file: $why" ) unless $ok;
+    return if $ok || ( slurp($file) // '' ) eq $text;    # perhaps another mpp was faster
+    $! = $why;
+    failed_to("write $file");
 }
 
 # Takes an overlay away, and its folder if nothing else is in it. A lasting folder such as
 # /etc/perl itself stays.
 sub take_away {
     my ($file) = @_;
-    unlink $file or fail( 'trouble', "cannot remove $file: $!" );
+    if ( !unlink $file ) {
+        my $why = $! + 0;
+        return if !-e $file;    # another mpp was faster
+        $! = $why;
+        failed_to("remove $file");
+    }
     ( my $dir = $file ) =~ s{/[^/]+$}{};
     rmdir $dir;
 }
@@ -231,10 +251,10 @@ sub step {
     }
     my ( $mode, $old ) = ( ( stat $file )[2] & 07777, slurp($file) );
     if ( $state eq 'old' ) {
-        return [ "$replaced $file: version $m->{version} by $version", sub { put( $file, $text, 1 ) }, sub { put( $file, $old, 1 ) } ];
+        return [ "$replaced $file: version ${ $m->{version} } by $version", sub { put( $file, $text, 1 ) }, sub { put( $file, $old, 1 ) } ];
     }
     return if $mode == 0644;
-    my $change = sub { my $to = shift; chmod( $to, $file ) or fail( 'trouble', "cannot change the mode of $file: $!" ) };
+    my $change = sub { my $to = shift; chmod( $to, $file ) or failed_to("change the mode of $file") };
     return [ sprintf( '%s the mode of %s to 0644, from %04o', $set, $file, $mode ), sub { $change->(0644) }, sub { $change->($mode) } ];
 }
 
@@ -266,7 +286,7 @@ sub install {
 sub verify {
     for my $name (@_) {
         my ($m) = grep { $_->{name} eq $name } @{ $answer{modules} };
-        next if $m && $m->{trouble} eq '' && ( $m->{fault} eq '' || ${ $m->{in_force} } );
+        next if $m && $m->{trouble} eq '' && ( $m->{fault} eq '' || ${ $m->{in_force} } eq 'true' );
         my $why = !$m ? 'it is gone' : $m->{trouble} ne '' ? $m->{trouble} : "perl takes $m->{loaded} first";
         fail( 'trouble', "with the overlays in place $name still does not work, so they were taken away again: $why" );
     }
@@ -291,9 +311,10 @@ sub remove {
     look_at_all($place) unless $dry;
 }
 
+# A reference to a scalar stands for what is no text: a number, true or false.
 sub json {
     my ($v) = @_;
-    return ${$v} ? 'true' : 'false' if ref $v eq 'SCALAR';
+    return ${$v} if ref $v eq 'SCALAR';
     return '[' . join( ',', map { json($_) } @$v ) . ']' if ref $v eq 'ARRAY';
     return '{' . join( ',', map { json($_) . ':' . json( $v->{$_} ) } sort keys %$v ) . '}' if ref $v eq 'HASH';
     $v = '' unless defined $v;
