@@ -249,6 +249,7 @@ func (d *decider) onlineStop() Plan {
 		when(d.Orig.SQL, d.at(mpp.StepCheck, d.old, Noted)),
 		when(d.New.SQL, d.at(mpp.StepCheck, d.young, Noted)),
 		when(d.Address, d.at(Look, d.old, Noted)),
+		when(d.Address, d.at(Place, d.old, Ends)),
 		when(d.Address, d.at(Place, d.young, Ends)),
 	)
 	d.stage(when(d.New.SQL, d.at(mpp.StepReadOnly, d.young, Ends)))

@@ -189,20 +189,23 @@ func outcome(text string, err error) mpp.StepResult {
 	return mpp.StepResult{Text: err.Error(), Unreachable: remote.NoAnswer(err)}
 }
 
-// look looks whether the address is on a host, and on no other.
+// look looks whether the address is on a host, and on no other. Alive says that it is on the host,
+// whoever else has it; Unreachable that the host did not say.
 func (m *company) look(ctx context.Context, node string) mpp.StepResult {
 	switch report := m.vip.Status(ctx, node); {
 	case !report.Known:
-		return mpp.StepResult{Text: report.Message}
+		return mpp.StepResult{Text: report.Message, Unreachable: true}
 	case !report.Some:
 		return mpp.StepResult{Text: "the host does not have the virtual address"}
 	case !report.Holds:
-		return mpp.StepResult{Text: "the host has not all of the virtual addresses"}
+		return mpp.StepResult{Alive: true, Text: "the host has not all of the virtual addresses"}
 	}
-	if r := m.probe(ctx, node); !r.Done {
-		return r
+	r := m.probe(ctx, node)
+	r.Alive = true
+	if r.Done {
+		r.Text = "the host has the address, and nobody else answers for it"
 	}
-	return mpp.StepResult{Done: true, Text: "the host has the address, and nobody else answers for it"}
+	return r
 }
 
 // probe asks the network whether anybody else has the address.

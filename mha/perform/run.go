@@ -129,7 +129,9 @@ func (c *call) onlineStop(ctx context.Context) hook.Verdict {
 // lost reports whether it was seen that the old master's host does not have the address, which it is
 // not to be given then.
 func lost(results []hook.Result) bool {
-	return slices.ContainsFunc(results, func(r hook.Result) bool { return r.Step.Kind == hook.Look && !r.Skipped && !r.Done })
+	return slices.ContainsFunc(results, func(r hook.Result) bool {
+		return r.Step.Kind == hook.Look && r.Failed() && !r.Unreachable && !r.Alive
+	})
 }
 
 // note writes down, before anything is touched, what will have to be taken back, and starts who sees
