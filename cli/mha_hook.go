@@ -21,7 +21,7 @@ func Arguments(argv []string) []string {
 		return nil
 	}
 	name, rest := filepath.Base(argv[0]), argv[1:]
-	if _, is := hook.ProgramOf(name); !is {
+	if _, is := hook.ProgramOf(name); !is && !hook.IsReport(name) {
 		if len(rest) > 1 && rest[0] == "mha" && rest[1] == "hook" {
 			return perform.Conceal(rest)
 		}
@@ -33,12 +33,14 @@ func Arguments(argv []string) []string {
 // followName is what a hook starts to see to a switch after its own end.
 const followName = "follow"
 
+func hookNames() []string { return append(hook.Names(), hook.ReportNames()...) }
+
 func newMHAHook(e *env) *cobra.Command {
 	return &cobra.Command{
 		Use:   "hook NAME [ARGUMENT...]",
 		Short: "what MHA calls: moves the address, closes and opens servers",
 		Long: `hook is called by MHA, as the programs that its configuration names: NAME is one of
-  ` + strings.Join(hook.Names(), "\n  ") + `
+  ` + strings.Join(hookNames(), "\n  ") + `
 The arguments are MHA's. Before them, in MHA's configuration, may stand:
   --config=FILE           MPP's configuration (` + perform.DefaultConfig + ` if it is there)
   --helper=FOLDER         MHA Helper's configuration (/etc/mha-helper)
@@ -48,14 +50,19 @@ The arguments are MHA's. Before them, in MHA's configuration, may stand:
   --spare=USER,...        users whose sessions are never ended
   --key-file=FILE, --known-hosts=FILE   for ssh, in the place of what ssh itself uses
   --undo-after=DURATION   how long MHA has between stop and start of a planned switch (1m)
-  --state-dir=FOLDER      where a planned switch is noted until it is over
+  --state-dir=FOLDER      where a planned switch is noted until it is over, and what was done
+and for the report:
+  --mail-to=ADDRESS,...   --mail-from=ADDRESS   --smtp=HOST[:PORT]
+  --smtp-tls=opportunistic|starttls|tls|none    --smtp-ca=FILE
+  --smtp-user=USER        --smtp-password-file=FILE
+  --report-program=FILE   gets the report on its standard input
 
 Exit codes are MHA's: 0 done, 10 MHA is to go on and something is left to do, else MHA stops.
 docs/mha-hooks.md says what is done in each phase.`,
 		Example: `  master_ip_failover_script      = mpp mha hook master_ip_failover
   master_ip_online_change_script = mpp mha hook master_ip_online_change`,
 		DisableFlagParsing: true,
-		ValidArgsFunction:  first(cobra.FixedCompletions(hook.Names(), cobra.ShellCompDirectiveNoFileComp)),
+		ValidArgsFunction:  first(cobra.FixedCompletions(hookNames(), cobra.ShellCompDirectiveNoFileComp)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 || slices.Contains(args, "--help") || args[0] == "-h" {
 				return cmd.Help()
@@ -75,6 +82,8 @@ func (e *env) mhaHook(ctx context.Context, name string, args []string) error {
 	switch {
 	case known:
 		code = perform.Run(ctx, sys, program, args)
+	case hook.IsReport(name):
+		code = perform.Report(ctx, sys, args)
 	case name == followName && len(args) == 0:
 		code = perform.Follow(ctx, sys, e.sys.In)
 	default:

@@ -82,11 +82,20 @@ func (c *call) run(ctx context.Context) hook.Verdict {
 	case c.r.Program == hook.Online && c.r.Phase == hook.Start:
 		return c.onlineStart(ctx)
 	}
+	began := time.Now()
 	results := c.perform(ctx, hook.Decide(c.r, &c.cast.setup))
 	if c.r.Program == hook.Failover && c.r.Phase == hook.Start && holds(results, c.r.New.Address()) {
 		c.announce()
 	}
-	return hook.Judge(c.r, &c.cast.setup, results)
+	v := hook.Judge(c.r, &c.cast.setup, results)
+	if c.r.Phase != hook.Status {
+		done := hook.Summary(c.r, v, results)
+		done.At, done.Took = began, time.Since(began)
+		if err := keep(c.r, done); err != nil {
+			c.log.say(warning, "the report will not tell of this: %v", err)
+		}
+	}
+	return v
 }
 
 // holds reports whether a node was given the address.

@@ -46,13 +46,17 @@ func stateDir(o *hook.Options) string {
 }
 
 func stateOf(r *hook.Request) state {
-	plain := func(c rune) rune {
+	return state{filepath.Join(stateDir(&r.Options), plain(r.Orig.Address())+".json")}
+}
+
+// plain is a name that a file can have.
+func plain(name string) string {
+	return strings.Map(func(c rune) rune {
 		if strings.ContainsRune("/\\ \x00", c) {
 			return '_'
 		}
 		return c
-	}
-	return state{filepath.Join(stateDir(&r.Options), strings.Map(plain, r.Orig.Address())+".json")}
+	}, name)
 }
 
 // lockLimit bounds the wait for the lock, which nobody holds for longer than it takes to write a
@@ -80,10 +84,11 @@ func (s state) change(do func(*record) bool) error {
 	return s.write(&r)
 }
 
-// prepare makes the folder, which must be nobody else's: whoever could write there could have a
+func (s state) prepare() error { return ownFolder(filepath.Dir(s.path)) }
+
+// ownFolder makes a folder, which must be nobody else's: whoever could write there could have a
 // switch undone.
-func (s state) prepare() error {
-	dir := filepath.Dir(s.path)
+func ownFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
