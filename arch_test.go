@@ -43,6 +43,7 @@ func importRules() []importRule {
 		{"mha/fault", nil, "what is wrong in a file is worded without knowing what the file is for"},
 		{"mha/conf", []string{"mha/fault"}, "MHA's files are values; what MPP makes of them is for those who ask"},
 		{"mha/takeover", []string{"mha/conf", "mha/helperconf", "mha/fault"}, "a configuration is made of configurations: no server is asked, no file written"},
+		{"mha/takeover", []string{"mha/conf", "mha/helperconf", "mha/fault"}, "a configuration is made of configurations: no server is asked, no file written"},
 		{"mha/helperconf", []string{"mha/fault"}, "MHA Helper's files are values; the hooks and the import have them from here"},
 		{"cli", []string{".", "replay", "pool", "state", "config", "journal", "publish/", "policy", "demo", "sandbox", "sandbox/lab", "mha/compat", "mha/hook", "mha/perform"}, "the command line is a client, and of the lab, too"},
 		{"policy", []string{".", "config", "plan", "pool", "state"}, "it maps what is configured to what decides"},
