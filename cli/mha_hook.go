@@ -21,7 +21,7 @@ func Arguments(argv []string) []string {
 		return nil
 	}
 	name, rest := filepath.Base(argv[0]), argv[1:]
-	if _, is := hook.ProgramOf(name); !is && !hook.IsReport(name) {
+	if !isHook(name) {
 		if len(rest) > 1 && rest[0] == "mha" && rest[1] == "hook" {
 			return perform.Conceal(rest)
 		}
@@ -30,10 +30,18 @@ func Arguments(argv []string) []string {
 	return append([]string{"mha", "hook", name}, perform.Conceal(rest)...)
 }
 
+// isHook reports whether MHA calls a program of that name.
+func isHook(name string) bool {
+	_, is := hook.ProgramOf(name)
+	return is || hook.IsReport(name) || hook.IsSecondary(name) || hook.IsLoad(name)
+}
+
 // followName is what a hook starts to see to a switch after its own end.
 const followName = "follow"
 
-func hookNames() []string { return append(hook.Names(), hook.ReportNames()...) }
+func hookNames() []string {
+	return append(append(hook.Names(), hook.ReportNames()...), "secondary_check", "init_conf_load")
+}
 
 func newMHAHook(e *env) *cobra.Command {
 	return &cobra.Command{
@@ -84,6 +92,10 @@ func (e *env) mhaHook(ctx context.Context, name string, args []string) error {
 		code = perform.Run(ctx, sys, program, args)
 	case hook.IsReport(name):
 		code = perform.Report(ctx, sys, args)
+	case hook.IsSecondary(name):
+		code = perform.Secondary(ctx, sys, args)
+	case hook.IsLoad(name):
+		code = perform.Load(sys, e.sys.Err, args)
 	case name == followName && len(args) == 0:
 		code = perform.Follow(ctx, sys, e.sys.In)
 	default:
