@@ -22,6 +22,6 @@ These commands work on this host and, by ssh, on others; mppd is not asked.`,
 func mhaCommands(e *env) []*cobra.Command {
 	return []*cobra.Command{
 		newMHACompat(e),
-		newMHAHook(e),
+		newMHAHook(e), newMHAFailover(e), newMHASwitchover(e),
 	}
 }

@@ -21,6 +21,12 @@ func Arguments(argv []string) []string {
 		return nil
 	}
 	name, rest := filepath.Base(argv[0]), argv[1:]
+	switch name { // MHA Helper's
+	case "mysql_failover":
+		return append([]string{"mha", "failover"}, rest...)
+	case "mysql_online_failover":
+		return append([]string{"mha", "switchover"}, rest...)
+	}
 	if !isHook(name) {
 		if len(rest) > 1 && rest[0] == "mha" && rest[1] == "hook" {
 			return perform.Conceal(rest)
