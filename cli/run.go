@@ -101,7 +101,7 @@ func acting(e *env) []*cobra.Command {
 }
 
 func others(e *env) []*cobra.Command {
-	return []*cobra.Command{newConfig(e), newVersion(e), newCompletion(e), newMan(e), newDemo(e), newLab(e), newMHA(e)}
+	return []*cobra.Command{newConfig(e), newImport(e), newVersion(e), newCompletion(e), newMan(e), newDemo(e), newLab(e), newMHA(e)}
 }
 
 func (e *env) checkFlags() error {

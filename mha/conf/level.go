@@ -129,7 +129,7 @@ func (s *shared) judge(p Parameter, v value) {
 		s.warn(v.at, key, "it counts for nothing here", "write it into the sections of the servers that are meant")
 	case p.kind == toggle && plain != "" && plain != "0" && plain != "1":
 		s.toggle(p, key, v, plain)
-	case p.kind == secret && unquoted(v.text) != v.text && v.text[0] != v.text[len(v.text)-1]:
+	case p.kind != sshOptions && plain != v.text && v.text[0] != v.text[len(v.text)-1]:
 		s.warn(v.at, key, "MHA takes the quote at its end off", "if the quote is part of it, write the whole in quotes")
 	case p.kind == port && !isPort(plain):
 		s.fail(v.at, key, fmt.Sprintf("%q is not a port", plain), "write a whole number from 1 to 65535")

@@ -87,19 +87,8 @@ func (b *builder) metal(d *helperconf.Host) {
 		b.leave(helperconf.KeyArping, b.fateOf[helperconf.KeyArping].Note, "")
 	}
 	if d.VIP.Bits() != address.BitLen() {
-		b.todo = append(b.todo, "MHA Helper put the address on as "+d.VIP.String()+". When mppd takes over, take that off the writer's host (ip addr delete "+d.VIP.String()+" dev "+b.device()+"): MPP puts it on as "+netip.PrefixFrom(address, address.BitLen()).String()+" within watch_interval.")
+		b.leave(helperconf.KeyVIP, b.fateOf[helperconf.KeyVIP].Note, "")
 	}
-}
-
-// device is the interface of all hosts, or a word for it where they differ.
-func (b *builder) device() string {
-	device := b.helper.Default.Interface
-	for i := range b.conf.Servers {
-		if b.hostOf(&b.conf.Servers[i]).Interface != device {
-			return "INTERFACE"
-		}
-	}
-	return device
 }
 
 // lacking says which servers have no section.

@@ -17,7 +17,7 @@ func Fates() []Fate {
 
 func serverFates() []Fate {
 	return []Fate{
-		{"hostname", "node.name, node.address", "The address is ip where that is set."},
+		{"hostname", "node.name, node.address", "The address is `ip` where that is set."},
 		{"ip", "node.address", ""},
 		{"port", "node.address", ""},
 		{"ssh_host", "node.ssh.host", ""},
@@ -80,7 +80,7 @@ func failoverFates() []Fate {
 // HelperFates are those of MHA Helper's keys.
 func HelperFates() []Fate {
 	return []Fate{
-		{"writer_vip_cidr", "vip.addresses", "With /32 or /128: an address of a longer subnet takes others with it when it is taken off. Take the old one off its host once, when MPP begins."},
+		{"writer_vip_cidr", "vip.addresses", "With /32 or /128: the first address of a subnet takes the others with it when it is taken off. The one that MHA Helper has put on, with whatever length, counts as there; it becomes /32 when MPP moves it."},
 		{"vip_type", "vip.kind", "`metal` and `none`. `aws` and `openstack` moved nothing: vip.kind is none; write kind = \"exec\" with a program that moves the address."},
 		{"report_email", "", "A hook for after-failover can send mail: it gets the whole report as JSON."},
 		{"smtp_host", "", "As report_email."},

@@ -74,7 +74,7 @@ func (b *builder) lag() {
 // failover writes what stands in [pool.failover] and [pool.switchover].
 func (b *builder) failover() {
 	b.table("[pool.failover]")
-	b.key("mode", quote("manual"), `"auto" once masterha_manager is stopped for good`)
+	b.key("mode", quote("manual"), `"auto" when mpp doctor finds nothing more`)
 	b.key("max_loss", "0", `rather no failover than a known loss; MHA went on whatever was lost: that is "any"`)
 	bindirs := each(b, func(s *conf.Server) string { return s.ClientBindir })
 	if dir := common(b.conf.Servers, func(s *conf.Server) string { return s.ClientBindir }); dir != "" {

@@ -42,11 +42,14 @@ type File struct {
 	Password conf.Secret
 }
 
+// ErrName says that Options.Name cannot be a pool's.
+var ErrName = errors.New("cannot be the name of a pool")
+
 // Make makes the configuration. helper may be nil.
 func Make(c *conf.Config, helper *helperconf.Cluster, o Options) (Result, error) {
 	b := &builder{conf: c, helper: helper, options: o, name: cmp.Or(o.Name, poolName(c.App)), carried: map[string]bool{}}
 	if !goodName(b.name) {
-		return Result{}, fmt.Errorf("name the pool: %q cannot be a name: letters, digits, dots, dashes and underscores, at most %d", b.name, maxName)
+		return Result{}, fmt.Errorf("%q %w: write letters, digits, dots, dashes and underscores, with a letter or digit first, at most %d", b.name, ErrName, maxName)
 	}
 	if err := b.judge(); err != nil {
 		return Result{}, err
