@@ -267,8 +267,8 @@ func TestExitCodesOfEachPhase(t *testing.T) {
 	const old, young = "10.0.0.1:3306", "10.0.0.2:3307"
 	required := full()
 	required.FenceRequired, required.Shutdown = true, false
-	bare := full()
-	bare.Shutdown = false
+	bare, gone := full(), full()
+	bare.Shutdown, gone.Gone = false, true
 	var text strings.Builder
 	for _, c := range []struct {
 		call  int
@@ -289,7 +289,8 @@ func TestExitCodesOfEachPhase(t *testing.T) {
 		{2, required, map[string]string{"read-only " + old: "?no answer"}},
 		{3, full(), nil},
 		{3, full(), map[string]string{"writable " + young: "access denied"}},
-		{3, full(), map[string]string{"remove-address " + old: "?no answer"}},
+		{3, gone, map[string]string{"probe " + young: "nobody asks"}},
+		{3, full(), map[string]string{"probe " + young: "02:00:00:00:00:01 answers for it"}},
 		{3, full(), map[string]string{"remove-address " + old: "?no answer", "probe " + young: "02:00:00:00:00:01 answers for it"}},
 		{3, required, map[string]string{"remove-address " + old: "?no answer", "probe " + young: "02:00:00:00:00:01 answers for it"}},
 		{3, full(), map[string]string{"add-address " + young: "interface is down"}},

@@ -26,6 +26,9 @@ type Setup struct {
 	Address bool
 	// Orig and New say what can be reached of the two servers.
 	Orig, New Reach
+	// Gone says that the stop of this failover has seen that the old master's host has lost the address,
+	// or is off.
+	Gone bool
 	// Shutdown says that there is a program that turns a host off.
 	Shutdown bool
 	// FenceRequired lets nothing be promoted unless the old master is known to be fenced.
@@ -215,17 +218,19 @@ func (d *decider) failoverStop() Plan {
 }
 
 // failoverStart opens the new master and gives it the address. MHA opens it, too, a moment later;
-// so neither failing stops MHA, which would leave every replica without a source.
+// so neither failing stops MHA, which would leave every replica without a source. Unless the stop has
+// seen the address go, it is asked for; who answers is most likely the old host, which has come back.
 func (d *decider) failoverStart() Plan {
+	kept := Warns
+	if d.FenceRequired {
+		kept = Ends
+	}
+	ask := d.Address && !d.Gone
 	d.stage(
 		when(d.New.SQL, d.at(mpp.StepWritable, d.young, Warns)),
-		when(d.Address && d.Orig.Host, d.at(mpp.StepRemoveAddress, d.old, Noted).within(d.Limits.Fence)),
+		when(ask, d.at(Probe, d.young, Noted)),
 	)
-	foreign := Warns
-	if d.FenceRequired {
-		foreign = Ends
-	}
-	d.stage(when(d.Address, d.at(Probe, d.young, foreign).unless(mpp.StepRemoveAddress)))
+	d.stage(when(ask, d.at(mpp.StepRemoveAddress, d.old, kept).within(d.Limits.Fence).unless(Probe)))
 	d.stage(when(d.Address, d.at(mpp.StepAddAddress, d.young, Warns)))
 	d.stage(d.follow()...)
 	return d.plan

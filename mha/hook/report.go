@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"mpp"
 )
 
 // IsReport reports whether a name is that of the program that MHA calls at the end of a failover; MHA's sample and MHA Helper
@@ -142,11 +144,14 @@ func Summary(r *Request, v Verdict, results []Result) Done {
 	d := Done{Program: r.Program, Phase: r.Phase, Exit: v.Exit, Text: v.Text}
 	for i := range results {
 		if one := &results[i]; !one.Skipped {
-			d.Steps = append(d.Steps, DoneStep{What: fmt.Sprintf("%s at %s", one.Step.Kind, one.Step.Node), Done: one.Done, Text: one.Text, Took: one.Took})
+			d.Steps = append(d.Steps, DoneStep{What: What(one.Step.Kind, one.Step.Node), Done: one.Done, Text: one.Text, Took: one.Took})
 		}
 	}
 	return d
 }
+
+// What names a step.
+func What(kind mpp.StepKind, node string) string { return fmt.Sprintf("%s at %s", kind, node) }
 
 // Compose is the report: what was not done first, then MHA's own words, then what the hooks did.
 // MHA says of every stop that the address is gone; whether it is, only the hook knows.

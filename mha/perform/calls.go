@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mpp"
 	"mpp/mha/hook"
 )
 
@@ -69,4 +70,25 @@ func calls(o *hook.Options, orig string) ([]hook.Done, error) {
 		}
 	}
 	return all, nil
+}
+
+// goneAge is how long what the stop has seen is taken to be so.
+const goneAge = 10 * time.Minute
+
+// gone reports whether the stop of this failover has seen that the old master's host does not have the
+// address any more, or is off.
+func gone(r *hook.Request) bool {
+	done, err := calls(&r.Options, r.Orig.Name())
+	if err != nil {
+		return false
+	}
+	for _, c := range done {
+		for _, s := range c.Steps {
+			fences := s.What == hook.What(mpp.StepRemoveAddress, r.Orig.Address()) || s.What == hook.What(mpp.StepShutdown, r.Orig.Address())
+			if fences && s.Done && time.Since(c.At) < goneAge {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -85,6 +85,24 @@ func (m *company) close() error {
 	return errors.Join(bad...)
 }
 
+// warm begins to connect to the hosts of a plan, which takes longer than all else.
+func (m *company) warm(ctx context.Context, plan *hook.Plan) {
+	for _, stage := range plan.Stages {
+		for i := range stage {
+			st := &stage[i]
+			host := m.hosts[st.Node]
+			if host == nil || st.Unless != "" {
+				continue
+			}
+			switch st.Kind {
+			case mpp.StepAddAddress, mpp.StepRemoveAddress:
+				go func() { _ = host.Warm(ctx) }() // the step says what is wrong; the host's end ends it
+			default:
+			}
+		}
+	}
+}
+
 // perform runs the stages of a plan, until one has failed that must not, or ctx ends.
 func (m *company) perform(ctx context.Context, plan hook.Plan) []hook.Result {
 	var all []hook.Result

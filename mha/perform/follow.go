@@ -189,7 +189,7 @@ func (c *call) watch(ctx context.Context, mha process) {
 	if r, err := c.state.read(); err == nil && r.Progress == hook.Undone && !ended {
 		c.afterwards(ctx, mha)
 	}
-	c.state.forget()
+	c.state.forget(self())
 }
 
 // mostPatience bounds the wait for an MHA that hangs.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -527,15 +528,9 @@ func TestAStartThatComesTooLateIsRefused(t *testing.T) {
 	l.want(l.old.Name, l.old.Name)
 }
 
-func TestAHookThatIsKilledHalfWayIsUndone(t *testing.T) {
-	l := newHooks(t, lab.Options{Nodes: 2})
-	l.byProgram()
-	l.write("hang", "", 0o600)
-	cmd := l.mha(l.line("master_ip_online_change", l.onlineArgs("stop")), "", "")
-	l.eventually("it hangs", func() bool { _, err := os.Stat(filepath.Join(l.dir, "hangs")); return err == nil })
-	if got := l.writers(); got != "" {
-		t.Errorf("writes are taken by %q", got)
-	}
+// hookPID is the process of the stop hook that is at work.
+func (l *hooks) hookPID() int {
+	l.t.Helper()
 	var note struct {
 		Hook struct {
 			PID int `json:"pid"`
@@ -546,9 +541,21 @@ func TestAHookThatIsKilledHalfWayIsUndone(t *testing.T) {
 		err = json.Unmarshal(text, &note)
 	}
 	if err != nil || note.Hook.PID == 0 {
-		t.Fatalf("the note is %s: %v", text, err)
+		l.t.Fatalf("the note is %s: %v", text, err)
 	}
-	p, err := os.FindProcess(note.Hook.PID)
+	return note.Hook.PID
+}
+
+func TestAHookThatIsKilledHalfWayIsUndone(t *testing.T) {
+	l := newHooks(t, lab.Options{Nodes: 2})
+	l.byProgram()
+	l.write("hang", "", 0o600)
+	cmd := l.mha(l.line("master_ip_online_change", l.onlineArgs("stop")), "", "")
+	l.eventually("it hangs", func() bool { _, err := os.Stat(filepath.Join(l.dir, "hangs")); return err == nil })
+	if got := l.writers(); got != "" {
+		t.Errorf("writes are taken by %q", got)
+	}
+	p, err := os.FindProcess(l.hookPID())
 	if err == nil {
 		err = p.Kill()
 	}
@@ -563,6 +570,31 @@ func TestAHookThatIsKilledHalfWayIsUndone(t *testing.T) {
 		_, err := os.Stat(filepath.Join(l.dir, "has-"+l.old.Address.String()))
 		return err == nil && l.writers() == l.old.Name
 	})
+}
+
+func TestAHookThatIsToldToEndTakesBackWhatItDid(t *testing.T) {
+	l := newHooks(t, lab.Options{Nodes: 2})
+	l.byProgram()
+	l.write("hang", "", 0o600)
+	cmd := l.mha(l.line("master_ip_online_change", l.onlineArgs("stop")), "", "")
+	l.eventually("it hangs", func() bool { _, err := os.Stat(filepath.Join(l.dir, "hangs")); return err == nil })
+	p, err := os.FindProcess(l.hookPID())
+	if err == nil {
+		err = p.Signal(syscall.SIGTERM) // as Ctrl-C at MHA would be
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 91 {
+		t.Errorf("MHA ended with %v, and the stop hook should with 1", err)
+	}
+	if got := l.writers(); got != l.old.Name {
+		t.Errorf("writes are taken by %q", got)
+	}
+	if _, err := os.Stat(filepath.Join(l.dir, "has-"+l.old.Address.String())); err != nil {
+		t.Errorf("the old master has lost its address: %v", err)
+	}
 }
 
 func TestTheServerOfAPIDFileIsKilled(t *testing.T) {

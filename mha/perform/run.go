@@ -67,6 +67,7 @@ func begin(ctx context.Context, sys System, r *hook.Request, log *journal) (*cal
 	for _, note := range cast.notes {
 		log.say(info, "%s", note)
 	}
+	cast.setup.Gone = r.Program == hook.Failover && r.Phase == hook.Start && gone(r)
 	m, err := hire(cast, r, log)
 	if err != nil {
 		return nil, err
@@ -83,7 +84,9 @@ func (c *call) run(ctx context.Context) hook.Verdict {
 		return c.onlineStart(ctx)
 	}
 	began := time.Now()
-	results := c.perform(ctx, hook.Decide(c.r, &c.cast.setup))
+	plan := hook.Decide(c.r, &c.cast.setup)
+	c.warm(ctx, &plan)
+	results := c.perform(ctx, plan)
 	if c.r.Program == hook.Failover && c.r.Phase == hook.Start && holds(results, c.r.New.Address()) {
 		c.announce()
 	}
@@ -228,7 +231,9 @@ func (c *call) onlineStart(ctx context.Context) hook.Verdict {
 	if before.Progress == hook.Undone { // and MHA has closed the old master once more meanwhile
 		return hook.Verdict{Exit: hook.ExitFailed, Text: "MHA took too long after the stop: the switch was undone, and so it is now: " + c.undo(ctx, before.Begun)}
 	}
-	results := c.perform(ctx, hook.Decide(c.r, &c.cast.setup))
+	plan := hook.Decide(c.r, &c.cast.setup)
+	c.warm(ctx, &plan)
+	results := c.perform(ctx, plan)
 	v := hook.Judge(c.r, &c.cast.setup, results)
 	if v.Exit == hook.ExitFailed {
 		v = c.turnBack(ctx, v, results, c.toTakeBack(before.Begun))
@@ -240,7 +245,7 @@ func (c *call) onlineStart(ctx context.Context) hook.Verdict {
 		c.log.say(warning, "%v", err)
 	}
 	if !before.Follower.alive() {
-		c.state.forget()
+		c.state.forget(before.Follower)
 	}
 	if holds(results, c.r.New.Address()) {
 		c.announce()

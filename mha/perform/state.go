@@ -146,5 +146,13 @@ func (s state) write(r *record) error {
 	return nil
 }
 
-// forget removes the record of a switch that is over; the lock stays, for who waits for it.
-func (s state) forget() { _ = os.Remove(s.path) }
+// forget removes the record of a switch that is over, if it is still that of its follower: there may be
+// another switch already. The lock stays, for who waits for it.
+func (s state) forget(follower process) {
+	_ = s.change(func(r *record) bool {
+		if r.Follower == follower {
+			_ = os.Remove(s.path)
+		}
+		return false
+	})
+}

@@ -1,0 +1,198 @@
+package perform_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mpp/sandbox"
+	"mpp/sandbox/lab"
+)
+
+// mhaSSH is the port of the sshds that see an /etc/perl of their own, with the overlays that make MHA
+// run at all; the lab's have 22.
+const mhaSSH = "2222"
+
+// realMHA is a lab with MHA's own programs, as Debian packages them.
+type realMHA struct {
+	*hooks
+	conf string
+}
+
+func newRealMHA(t *testing.T, begin func(*hooks)) *realMHA {
+	t.Helper()
+	for _, program := range []string{"masterha_master_switch", "apply_diff_relay_logs", "mysql"} {
+		if _, err := exec.LookPath(program); err != nil {
+			fmt.Fprintf(os.Stderr, "\n*** %s: NOT TESTED: there is no %s (packaging/deps.sh all) ***\n\n", t.Name(), program)
+			t.Skip(err)
+		}
+	}
+	m := &realMHA{hooks: newHooks(t, lab.Options{Nodes: 3, Args: []string{"--relay-log-purge=0"}})}
+	if out, err := exec.CommandContext(t.Context(), m.mpp, "mha", "compat", "install", "--fast", "--dir", m.folder("perl")).CombinedOutput(); err != nil {
+		t.Fatalf("install overlays: %v\n%s", err, out)
+	}
+	for _, h := range m.Pools[0].Hosts {
+		m.sshd(h)
+	}
+	begin(m.hooks)
+	m.conf = m.write("app.cnf", m.settings(), 0o600)
+	return m
+}
+
+func (m *realMHA) folder(name string) string {
+	m.t.Helper()
+	path := filepath.Join(m.dir, name)
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		m.t.Fatal(err)
+	}
+	return path
+}
+
+// sshd starts a second sshd, as the lab's is but for the port and /etc/perl. It ends with the lab.
+func (m *realMHA) sshd(h *lab.Host) {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(m.Dir(), "ssh", h.Name+".conf"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	address := net.JoinHostPort(h.Address.String(), mhaSSH)
+	settings := "ListenAddress " + address + "\n"
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "ListenAddress ") {
+			settings += line
+		}
+	}
+	conf := m.write(h.Name+".conf", settings, 0o600)
+	ctx, cancel := context.WithTimeout(m.t.Context(), waitLimit)
+	defer cancel()
+	if _, err := h.Exec(ctx, "unshare", "--mount", "sh", "-c", `mount --bind "$1" /etc/perl && exec /usr/sbin/sshd -f "$2"`, "sh", m.folder("perl"), conf); err != nil {
+		m.t.Fatal(err)
+	}
+	err = sandbox.Eventually(ctx, 5*time.Millisecond, func(ctx context.Context) error {
+		conn, err := h.Dial(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// settings is MHA's configuration, with the hooks.
+func (m *realMHA) settings() string {
+	p := m.Pools[0]
+	hosts, err := os.ReadFile(m.KnownHosts())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	known := ""
+	for line := range strings.Lines(string(hosts)) {
+		names, key, _ := strings.Cut(line, " ")
+		address, _, _ := strings.Cut(names, ",")
+		known += fmt.Sprintf("[%s]:%s %s", address, mhaSSH, key)
+	}
+	knownHosts := m.write("known_hosts", known, 0o600)
+	if strings.HasPrefix(m.source, "--helper") { // ssh is as MHA has it
+		m.source = "--helper=" + filepath.Join(m.dir, "helper")
+	}
+	hook := func(name string) string {
+		return name + "_script=" + m.mpp + " mha hook " + name + " " + m.source + " --state-dir=" + filepath.Join(m.dir, "state") + "\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "[server default]\nuser=mha\npassword=%s\nrepl_user=%s\nrepl_password=%s\nping_interval=1\n", mhaPassword, p.Repl.User, p.Repl.Password)
+	fmt.Fprintf(&b, "ssh_user=root\nssh_port=%s\nmanager_workdir=%s\nmanager_log=%s/manager.log\nremote_workdir=%s\n", mhaSSH, m.folder("work"), m.dir, m.folder("remote"))
+	b.WriteString(hook("master_ip_failover") + hook("master_ip_online_change"))
+	b.WriteString("report_script=" + m.mpp + " mha hook report --state-dir=" + filepath.Join(m.dir, "state") + " --report-program=" + m.write("told", "#!/bin/sh\n{ echo \"$MPP_SUBJECT\"; cat; } >"+m.dir+"/report\n", 0o700) + "\n")
+	for i, h := range p.Hosts {
+		var binlog string
+		if err := h.Server().Root().QueryRowContext(m.t.Context(), "SELECT @@log_bin_basename").Scan(&binlog); err != nil {
+			m.t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "[server%d]\nhostname=%s\nmaster_binlog_dir=%s\nssh_options=-i %s -o UserKnownHostsFile=%s\n", i+1, h.Address, filepath.Dir(binlog), m.KeyFile(), knownHosts)
+		if h == m.young {
+			b.WriteString("candidate_master=1\n")
+		}
+	}
+	return b.String()
+}
+
+// run runs one of MHA's programs on the manager's host, and returns what it says and its exit code.
+func (m *realMHA) run(words ...string) (string, int) {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := m.Manager().Command(ctx, append([]string{"unshare", "--mount", "sh", "-c", `mount --bind "$1" /etc/perl && shift && exec "$@"`, "sh", m.folder("perl")}, words...)...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		m.t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// helperByAddress is MHA Helper's configuration for hosts that MHA knows by their addresses.
+func helperByAddress(l *hooks) {
+	l.t.Helper()
+	text := fmt.Sprintf("[default]\nwriter_vip_cidr=%s/32\nvip_type=metal\ncluster_interface=eth0\nkill_after_timeout=1\n", l.Pools[0].VIP)
+	for _, h := range l.Pools[0].Hosts {
+		text += "[" + h.Address.String() + "]\n"
+	}
+	l.write("helper/shop.conf", text, 0o600)
+	l.source = "--helper=" + filepath.Join(l.dir, "helper")
+}
+
+func byConfig(l *hooks) { l.byConfig(nil) }
+
+func TestRealMHASwitchesWithTheHooks(t *testing.T) {
+	for name, begin := range map[string]func(*hooks){"with MPP's configuration": byConfig, "with MHA Helper's": helperByAddress} {
+		t.Run(name, func(t *testing.T) {
+			m := newRealMHA(t, begin)
+			w := m.writing()
+			m.more(w, m.old)
+			// A writer that is there all the time has no statement of a second's length.
+			out, code := m.run("masterha_master_switch", "--master_state=alive", "--interactive=0", "--conf="+m.conf, "--new_master_host="+m.young.Address.String(), "--orig_master_is_new_slave")
+			t.Logf("exit code %d\n%s", code, out)
+			if code != 0 {
+				t.Fatal("MHA did not switch")
+			}
+			m.want(m.young.Name, m.young.Name)
+			m.more(w, m.young)
+			m.verified(w)
+		})
+	}
+}
+
+func TestRealMHAFailsOverWithTheHooks(t *testing.T) {
+	for name, begin := range map[string]func(*hooks){"with MPP's configuration": byConfig, "with MHA Helper's": helperByAddress} {
+		t.Run(name, func(t *testing.T) {
+			m := newRealMHA(t, begin)
+			w := m.writing()
+			m.more(w, m.old)
+			if err := m.old.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			out, code := m.run("masterha_master_switch", "--master_state=dead", "--interactive=0", "--conf="+m.conf, "--dead_master_host="+m.old.Address.String(), "--dead_master_ip="+m.old.Address.String(), "--dead_master_port=3306", "--ignore_last_failover")
+			log, err := os.ReadFile(filepath.Join(m.dir, "manager.log"))
+			t.Logf("exit code %d, %v\n%s\n%s", code, err, out, log)
+			if code != 0 {
+				t.Fatal("MHA did not fail over")
+			}
+			m.want(m.young.Name, m.young.Name)
+			m.more(w, m.young)
+			m.verified(w)
+			report, err := os.ReadFile(filepath.Join(m.dir, "report"))
+			if err != nil || !strings.Contains(string(report), "the old master is fenced: it has lost the virtual address") || strings.Contains(string(report), "LOOK AT THIS") {
+				t.Errorf("the report is %v:\n%s", err, report)
+			}
+		})
+	}
+}
