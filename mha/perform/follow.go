@@ -52,9 +52,6 @@ func undoAfter(o *hook.Options) (time.Duration, error) {
 
 // follow starts the process that sees to the switch when MHA has ended.
 func (c *call) follow() error {
-	if _, err := undoAfter(&c.r.Options); err != nil {
-		return err
-	}
 	pid, err := c.start(task{Job: jobFollow, Program: c.r.Program, Args: c.args, MHA: caller()})
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"mpp/action/remote"
 	"mpp/config"
 	"mpp/mha/hook"
+	"mpp/sandbox"
 )
 
 func TestOptionsOfSSHAreSplitAsAShellWould(t *testing.T) {
@@ -347,4 +348,34 @@ func TestAProcessIsToldFromALaterOneOfTheSameNumber(t *testing.T) {
 		t.Error("its end was not seen")
 	}
 	_ = c.Wait()
+}
+
+// TestPasswordsAreNotInTheProcessList looks at a hook that waits for a program.
+func TestPasswordsAreNotInTheProcessList(t *testing.T) {
+	w := newWorld(t, "")
+	program := filepath.Join(w.dir, "mpp")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "mpp/cmd/mpp").CombinedOutput(); err != nil {
+		t.Fatalf("build mpp: %v\n%s", err, out)
+	}
+	w.write("move", "#!/bin/sh\ntouch "+w.dir+"/waits; while [ ! -e "+w.dir+"/go ]; do sleep 0.02; done\n", 0o700)
+	link := filepath.Join(w.dir, "master_ip_failover")
+	if err := os.Symlink(program, link); err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"--config=" + filepath.Join(w.dir, "mpp.toml"), "--state-dir=" + filepath.Join(w.dir, "state"), `--new_master_password=my\!secret`}, strings.Fields("--command=start --ssh_user=root "+origArgs+newArgs)...)
+	cmd := exec.CommandContext(t.Context(), link, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := sandbox.Eventually(ctx, 5*time.Millisecond, func(context.Context) error { _, err := os.Stat(filepath.Join(w.dir, "waits")); return err })
+	line, reading := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", cmd.Process.Pid))
+	w.write("go", "", 0o600)
+	_ = cmd.Wait() // nothing listens where the servers should be
+	if err != nil || reading != nil || strings.Contains(string(line), "secret") || !strings.Contains(string(line), "--new_master_password=xxxxxxxxxx\x00") {
+		t.Errorf("%v, %v: ps shows %q\n%s", err, reading, line, out.String())
+	}
 }

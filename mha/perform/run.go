@@ -60,6 +60,9 @@ func Run(ctx context.Context, sys System, p hook.Program, args []string) int {
 
 // begin finds out who takes part.
 func begin(ctx context.Context, sys System, r *hook.Request, log *journal) (*call, error) {
+	if _, err := undoAfter(&r.Options); err != nil {
+		return nil, err
+	}
 	cast, err := castOf(ctx, r)
 	if err != nil {
 		return nil, err
