@@ -1,6 +1,7 @@
 package takeover
 
 import (
+	"fmt"
 	"net/netip"
 	"path"
 	"strings"
@@ -48,8 +49,8 @@ func (b *builder) address() {
 	}
 	if kind == helperconf.VIPMetal {
 		b.metal(d)
-	} else if !kind.Supported() {
-		b.leave(helperconf.KeyVIPType, b.fateOf[helperconf.KeyVIPType].Note, "")
+	} else {
+		b.noAddress(kind)
 	}
 	b.carry(helperconf.KeyVIPType, helperconf.KeyVIP, helperconf.KeyInterface, helperconf.KeyArping)
 	b.differing()
@@ -71,6 +72,16 @@ func (b *builder) differing() {
 				break
 			}
 		}
+	}
+}
+
+// noAddress says why nothing of the address is there.
+func (b *builder) noAddress(kind helperconf.VIPType) {
+	if !kind.Supported() {
+		b.leave(helperconf.KeyVIPType, b.fateOf[helperconf.KeyVIPType].Note, "")
+	}
+	for _, key := range []string{helperconf.KeyVIP, helperconf.KeyInterface, helperconf.KeyArping} {
+		b.leave(key, fmt.Sprintf("No address is moved: vip_type is %q.", kind), "")
 	}
 }
 

@@ -155,6 +155,7 @@ func (b *builder) helperRest() {
 	for _, key := range helperconf.Keys() {
 		at := b.helperPlaces(key)
 		if len(at) == 0 {
+			b.left = slices.DeleteFunc(b.left, func(l leftover) bool { return l.what == key })
 			continue
 		}
 		if i := slices.IndexFunc(b.left, func(l leftover) bool { return l.what == key }); i >= 0 {

@@ -121,8 +121,11 @@ func (b *builder) ssh() {
 		b.key("port", strconv.Itoa(common.port), note)
 	}
 	b.sshFiles()
-	if common.sudo {
+	switch {
+	case common.sudo:
 		b.key("sudo", "true", b.helperFrom(helperconf.KeySudo))
+	case common.user != "root":
+		b.todo = append(b.todo, "MPP logs in to hosts as "+common.user+": write sudo = true in [pool.ssh] if that user becomes root by sudo (docs/operations/security.md).")
 	}
 	switch {
 	case b.set("ssh_connection_timeout"):

@@ -133,6 +133,11 @@ func (b *builder) judge() error {
 			problems = append(problems, fault.Problem{Origin: s.At, Key: "[" + s.Block + "] " + s.Name, Text: "it is not in UTF-8", Hint: "convert the file"})
 		}
 	}
+	for _, s := range b.conf.Servers { // what a script printed is in no file
+		if text := s.User + s.ReplUser + s.Hostname + s.IP + s.SSHUser + s.SSHHost + s.NodeLabel; !utf8.ValidString(text) {
+			problems = append(problems, fault.Problem{Origin: s.At, Key: "[" + s.Block + "]", Text: "a name or user is not in UTF-8", Hint: "convert the file, or what init_conf_load_script prints"})
+		}
+	}
 	if !slices.ContainsFunc(b.conf.Servers, func(s conf.Server) bool { return !s.NoMaster }) {
 		problems = append(problems, fault.Problem{Origin: fault.Origin{File: b.conf.File}, Text: "every server has no_master = 1: nobody could be the writer", Hint: "take it out where the writer is"})
 	}
