@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,13 +42,40 @@ type hooks struct {
 	old, young *lab.Host
 }
 
+// built is the program mpp, built once.
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "mpp-hooks-")
+	if err != nil {
+		return "", err
+	}
+	builtDir = dir
+	path := filepath.Join(dir, "mpp")
+	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", path, "mpp/cmd/mpp").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build mpp: %w: %s", err, out)
+	}
+	return path, nil
+})
+
+// builtDir is where it is, empty before.
+var builtDir string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if builtDir != "" {
+		_ = os.RemoveAll(builtDir)
+	}
+	os.Exit(code)
+}
+
 func newHooks(t *testing.T, o lab.Options) *hooks {
 	t.Helper()
-	l := &hooks{Lab: labtest.Up(t, o), t: t, dir: t.TempDir()}
-	l.mpp = filepath.Join(l.dir, "mpp")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", l.mpp, "mpp/cmd/mpp").CombinedOutput(); err != nil {
-		t.Fatalf("build mpp: %v\n%s", err, out)
+	labtest.Need(t)
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
+	l := &hooks{Lab: labtest.Up(t, o), t: t, dir: t.TempDir(), mpp: program}
 	p := l.Pools[0]
 	l.old, l.young = p.Hosts[0], p.Hosts[1]
 	source := p.Servers[0]
@@ -609,4 +637,31 @@ func TestTheServerOfAPIDFileIsKilled(t *testing.T) {
 	l.call(10, "shutdown", args+file)
 	l.eventually("the server is dead", func() bool { return !l.old.Server().Running() })
 	l.call(10, "shutdown", args+file)
+}
+
+func TestReplicasSayWhetherTheMasterIsDead(t *testing.T) {
+	l := newHooks(t, lab.Options{Nodes: 3})
+	l.byConfig(nil)
+	// MHA gives the password as it is, and the shell takes it apart.
+	args := fmt.Sprintf("--user=root --master_host=%s --master_ip=%s --master_port=3306 --master_user=mha --master_password=x --ping_type=SELECT", l.old.Name, l.old.Address)
+	l.call(3, "secondary_check", args)
+	if err := l.old.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	l.call(0, "secondary_check", args)
+	l.call(0, "secondary_check", "--pool=lab1 # "+args)
+	if err := l.old.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	l.call(3, "secondary_check", args)
+	if err := l.old.CutFrom(t.Context(), l.Manager()); err != nil {
+		t.Fatal(err)
+	}
+	l.call(3, "secondary_check", args)
+	for _, h := range l.Pools[0].Hosts[1:] {
+		if err := h.CutFrom(t.Context(), l.Manager()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.call(2, "secondary_check", args)
 }

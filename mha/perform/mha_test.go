@@ -196,3 +196,53 @@ func TestRealMHAFailsOverWithTheHooks(t *testing.T) {
 		})
 	}
 }
+
+// TestRealManagerFailsOverWithTheHooks is the whole of it: MHA watches, the replicas say that the master
+// is dead, MHA promotes, the hooks move the address, and the report says what they did.
+func TestRealManagerFailsOverWithTheHooks(t *testing.T) {
+	m := newRealMHA(t, byConfig)
+	text, err := os.ReadFile(m.conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// MHA's own arguments, with the raw password, would break the command line.
+	second := "secondary_check_script=" + m.mpp + " mha hook secondary_check " + m.source + " --pool=lab1 #\n"
+	m.conf = m.write("app.cnf", strings.Replace(string(text), "ping_interval=1\n", "ping_interval=1\n"+second, 1), 0o600)
+	log := filepath.Join(m.dir, "manager.log")
+	said := func(what string) bool {
+		text, err := os.ReadFile(log)
+		return err == nil && strings.Contains(string(text), what)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := m.Manager().Command(ctx, "unshare", "--mount", "sh", "-c", `mount --bind "$1" /etc/perl && shift && exec "$@"`, "sh", m.folder("perl"), "masterha_manager", "--conf="+m.conf, "--ignore_last_failover")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			text, _ := os.ReadFile(log)
+			t.Logf("MHA's log:\n%s", text)
+		}
+	})
+	m.eventually("MHA watches", func() bool { return said("Ping(SELECT) succeeded") })
+	w := m.writing()
+	m.more(w, m.old)
+	if err := m.old.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("masterha_manager: %v", err)
+	}
+	m.want(m.young.Name, m.young.Name)
+	m.more(w, m.young)
+	r := m.verified(w)
+	t.Logf("outage with masterha_manager, ping_interval=1: %s", r.LongestGap)
+	if !said("Master is not reachable from all other monitoring servers. Failover should start.") {
+		t.Error("the second look was not asked, or did not say so")
+	}
+	report, err := os.ReadFile(filepath.Join(m.dir, "report"))
+	if err != nil || !strings.Contains(string(report), "the old master is fenced: it has lost the virtual address") || strings.Contains(string(report), "LOOK AT THIS") {
+		t.Errorf("the report is %v:\n%s", err, report)
+	}
+}
