@@ -25,6 +25,7 @@ func (b *builder) head() string {
 	t.WriteString("#\n# Before mppd uses it:\n#\n")
 	todo := append(b.passwords(), b.todo...)
 	todo = append(todo, "Replicas must use GTIDs: mpp doctor "+b.name+" says where one does not, and tries every login, grant, ssh and address.",
+		"The writer must replicate from nobody, or MPP does not take it for the writer. Where two masters replicate from each other, end that on the one that writes: STOP REPLICA; RESET REPLICA ALL (STOP SLAVE; RESET SLAVE ALL).",
 		"Never both at once: mppd would fence the master that masterha_manager promotes. Stop masterha_manager first, start mppd, and write mode = \"auto\" when mpp doctor finds nothing more. To have a look before that, write engine = \"none\": MPP only watches then.")
 	for i, text := range todo {
 		t.WriteString(indented(fmt.Sprintf("# %2d. ", i+1), text))
