@@ -6,7 +6,8 @@ import (
 	"mpp"
 )
 
-// Begun is which steps of a stop in a planned switch were begun, so that they can be taken back.
+// Begun is which steps of a planned switch were begun, so that they can be taken back: those of the stop
+// at the old master, and of the start that the new one was given the address.
 type Begun []mpp.StepKind
 
 // Touches reports whether a step changes anything at the old master that Undo takes back.
@@ -27,7 +28,7 @@ func Undo(r *Request, s *Setup, begun Begun) Plan {
 	moved := s.Address && slices.Contains(begun, mpp.StepRemoveAddress)
 	d.stage(
 		when(s.New.SQL, d.at(mpp.StepReadOnly, d.young, Warns).within(d.Limits.Address)),
-		when(moved, d.at(mpp.StepRemoveAddress, d.young, Warns)),
+		when(moved && slices.Contains(begun, mpp.StepAddAddress), d.at(mpp.StepRemoveAddress, d.young, Warns)),
 	)
 	d.stage(when(slices.Contains(begun, mpp.StepReadOnly), d.at(mpp.StepWritable, d.old, Warns)))
 	d.stage(

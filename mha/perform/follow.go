@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"mpp"
 	"mpp/action/native"
 	"mpp/link"
 	"mpp/mha/hook"
@@ -217,6 +218,9 @@ func (c *call) settle(ctx context.Context, why string) {
 		err := c.state.change(func(now *record) bool {
 			next = hook.Follow(hook.Seen{Progress: now.Progress, HookAlive: now.Hook.alive() && now.Progress != hook.Stopped, NewOpen: open, NewKnown: known})
 			if next == hook.TakeBack {
+				if now.Progress == hook.Starting {
+					now.Begun = append(now.Begun, mpp.StepAddAddress)
+				}
 				now.Progress, now.At = hook.Undone, time.Now()
 			}
 			r = *now

@@ -20,6 +20,10 @@ import (
 // run at all; the lab's have 22.
 const mhaSSH = "2222"
 
+// realPassword has what MHA itself gets right on every way: not mhaPassword, whose backslash and quotes
+// its own programs on the nodes do not take back.
+const realPassword = "a!b$c;d#e&f"
+
 // realMHA is a lab with MHA's own programs, as Debian packages them.
 type realMHA struct {
 	*hooks
@@ -28,13 +32,17 @@ type realMHA struct {
 
 func newRealMHA(t *testing.T, begin func(*hooks)) *realMHA {
 	t.Helper()
-	for _, program := range []string{"masterha_master_switch", "apply_diff_relay_logs", "mysql"} {
+	for _, program := range []string{"masterha_master_switch", "apply_diff_relay_logs", "mysql", "mariadb-binlog"} {
 		if _, err := exec.LookPath(program); err != nil {
 			fmt.Fprintf(os.Stderr, "\n*** %s: NOT TESTED: there is no %s (packaging/deps.sh all) ***\n\n", t.Name(), program)
 			t.Skip(err)
 		}
 	}
 	m := &realMHA{hooks: newHooks(t, lab.Options{Nodes: 3, Args: []string{"--relay-log-purge=0"}})}
+	m.exec(m.old, "ALTER USER mha IDENTIFIED BY '"+realPassword+"'")
+	if err := m.Pools[0].CatchUp(t.Context(), m.old.Server()); err != nil {
+		t.Fatal(err)
+	}
 	if out, err := exec.CommandContext(t.Context(), m.mpp, "mha", "compat", "install", "--fast", "--dir", m.folder("perl")).CombinedOutput(); err != nil {
 		t.Fatalf("install overlays: %v\n%s", err, out)
 	}
@@ -108,8 +116,9 @@ func (m *realMHA) settings() string {
 		return name + "_script=" + m.mpp + " mha hook " + name + " " + m.source + " --state-dir=" + filepath.Join(m.dir, "state") + "\n"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "[server default]\nuser=mha\npassword=%s\nrepl_user=%s\nrepl_password=%s\nping_interval=1\n", mhaPassword, p.Repl.User, p.Repl.Password)
+	fmt.Fprintf(&b, "[server default]\nuser=mha\npassword=%s\nrepl_user=%s\nrepl_password=%s\nping_interval=1\n", realPassword, p.Repl.User, p.Repl.Password)
 	fmt.Fprintf(&b, "ssh_user=root\nssh_port=%s\nmanager_workdir=%s\nmanager_log=%s/manager.log\nremote_workdir=%s\n", mhaSSH, m.folder("work"), m.dir, m.folder("remote"))
+	fmt.Fprintf(&b, "client_bindir=%s\n", m.clients())
 	b.WriteString(hook("master_ip_failover") + hook("master_ip_online_change"))
 	b.WriteString("report_script=" + m.mpp + " mha hook report --state-dir=" + filepath.Join(m.dir, "state") + " --report-program=" + m.write("told", "#!/bin/sh\n{ echo \"$MPP_SUBJECT\"; cat; } >"+m.dir+"/report\n", 0o700) + "\n")
 	for i, h := range p.Hosts {
@@ -123,6 +132,22 @@ func (m *realMHA) settings() string {
 		}
 	}
 	return b.String()
+}
+
+// clients is a folder with the clients by the names that MHA knows, which not every package has.
+func (m *realMHA) clients() string {
+	m.t.Helper()
+	dir := m.folder("clients")
+	for name, program := range map[string]string{"mysql": "mysql", "mysqlbinlog": "mariadb-binlog"} {
+		path, err := exec.LookPath(program)
+		if err == nil {
+			err = os.Symlink(path, filepath.Join(dir, name))
+		}
+		if err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // run runs one of MHA's programs on the manager's host, and returns what it says and its exit code.

@@ -273,6 +273,7 @@ func (c *call) toTakeBack(begun hook.Begun) hook.Begun {
 func (c *call) turnBack(ctx context.Context, v hook.Verdict, results []hook.Result, begun hook.Begun) hook.Verdict {
 	ctx = context.WithoutCancel(ctx)
 	if given(results) {
+		begun = append(slices.Clone(begun), mpp.StepAddAddress)
 		closed := c.perform(ctx, hook.Close(c.r, &c.cast.setup))
 		if !hook.Unwritten(positionIn(results), positionIn(closed)) {
 			c.perform(ctx, hook.Reopen(c.r, &c.cast.setup))
