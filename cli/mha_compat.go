@@ -34,7 +34,7 @@ type compatCommand struct {
 func newMHACompat(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compat",
-		Short: "make MHA 0.58 run with today's perl, MariaDB and MySQL",
+		Short: "make MHA 0.58 run with today's perl and MariaDB",
 		Long: `compat mends two faults of MHA 0.58, as Debian and others package it: nearly no program of MHA
 runs with perl 5.22 or later, and none of a node with MariaDB. install puts small Perl modules
 in front of the packaged ones, on the manager and on every node. No packaged file is touched,
