@@ -338,7 +338,9 @@ func TestWhatWasBegunIsTakenBackAndNothingElse(t *testing.T) {
 	}
 	var text strings.Builder
 	for _, begun := range []Begun{
-		{}, {mpp.StepReadOnly}, {mpp.StepEventsOff, mpp.StepReadOnly, mpp.StepRemoveAddress},
+		{},
+		{mpp.StepReadOnly},
+		{mpp.StepEventsOff, mpp.StepReadOnly, mpp.StepRemoveAddress},
 		{mpp.StepReadOnly, mpp.StepRemoveAddress, mpp.StepAddAddress},
 	} {
 		plan := Undo(&r, full(), begun)

@@ -457,7 +457,7 @@ func TestAPlannedSwitchLosesNothingAndSparesWhoIsToBeSpared(t *testing.T) {
 const stuckMover = `#!/bin/sh
 f=DIR/has-$MPP_HOST
 case "$1" in
-on) : >$f;;
+on) [ -e DIR/fail-$MPP_HOST ] && { echo "there is no such interface" >&2; exit 3; }; : >$f;;
 off) [ -e DIR/fail ] && { echo "the network says no" >&2; exit 3; }
   [ -e DIR/hang ] && { echo $PPID >DIR/hangs; while [ -e DIR/hang ]; do sleep 0.02; done; }
   rm -f $f;;
@@ -487,6 +487,27 @@ func TestAPlannedSwitchIsTakenBackWhenAStepFails(t *testing.T) {
 	}
 	if got := l.writers(); got != l.old.Name {
 		t.Errorf("writes are taken by %q", got)
+	}
+	l.more(w, l.old)
+	l.verified(w)
+}
+
+func TestAStartThatFailsGivesTheRoleBack(t *testing.T) {
+	l := newHooks(t, lab.Options{Nodes: 2})
+	l.byProgram()
+	w := l.writing() // through the lab's own address, which stays where it is
+	l.more(w, l.old)
+	l.call(0, "master_ip_online_change", l.onlineArgs("stop"))
+	if err := l.Pools[0].CatchUp(t.Context(), l.old.Server()); err != nil {
+		t.Fatal(err)
+	}
+	l.write("fail-"+l.young.Address.String(), "", 0o600)
+	text := l.call(1, "master_ip_online_change", l.onlineArgs("start"))
+	if !strings.Contains(text, "there is no such interface") || !strings.Contains(text, "the old master has its role again") {
+		t.Error("it does not say so")
+	}
+	if _, err := os.Stat(filepath.Join(l.dir, "has-"+l.old.Address.String())); err != nil || l.writers() != l.old.Name {
+		t.Errorf("writes are taken by %q, the address at the old master: %v", l.writers(), err)
 	}
 	l.more(w, l.old)
 	l.verified(w)

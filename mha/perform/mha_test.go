@@ -271,3 +271,43 @@ func TestRealManagerFailsOverWithTheHooks(t *testing.T) {
 		t.Errorf("the report is %v:\n%s", err, report)
 	}
 }
+
+// TestRealMHAThatIsKilledAfterTheStopIsUndone keeps the new master from executing what it has received,
+// so that MHA waits for it between its two hooks, and kills MHA there.
+func TestRealMHAThatIsKilledAfterTheStopIsUndone(t *testing.T) {
+	m := newRealMHA(t, byConfig)
+	w := m.writing()
+	m.more(w, m.old)
+	locked, _ := m.session(m.young, "mha", realPassword)
+	lock := func(statement string) {
+		if _, err := locked.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lock("FLUSH TABLES WITH READ LOCK")
+	cmd := m.Manager().Command(t.Context(), "unshare", "--mount", "sh", "-c", `mount --bind "$1" /etc/perl && shift && exec "$@"`, "sh", m.folder("perl"),
+		"masterha_master_switch", "--master_state=alive", "--interactive=0", "--conf="+m.conf, "--new_master_host="+m.young.Address.String(), "--orig_master_is_new_slave", "--running_updates_limit=100")
+	log, err := os.Create(filepath.Join(m.dir, "switch.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	m.eventually("MHA waits", func() bool {
+		text, err := os.ReadFile(log.Name())
+		return err == nil && strings.Contains(string(text), "Waiting to execute all relay logs on "+m.young.Address.String())
+	})
+	m.want("", "")
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	m.eventually("the old master has its role again", func() bool { return m.writers() == m.old.Name && m.holders() == m.old.Name })
+	lock("UNLOCK TABLES")
+	m.more(w, m.old)
+	r := m.verified(w)
+	t.Logf("outage of a switch whose MHA was killed: %s", r.LongestGap)
+}
