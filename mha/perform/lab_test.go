@@ -328,7 +328,7 @@ func (l *hooks) session(h *lab.Host, user, password string) (*sql.Conn, int64) {
 
 // promoteByHand is what MHA does between the hooks.
 func (l *hooks) promoteByHand() {
-	l.exec(l.young, "STOP SLAVE", "RESET SLAVE ALL")
+	l.exec(l.young, "STOP REPLICA", "RESET REPLICA ALL")
 }
 
 func TestHooksMoveAddressAndWritesWhenTheMasterIsKilled(t *testing.T) {
@@ -410,10 +410,14 @@ func TestADeadHostIsToldRefusedOrTurnedOff(t *testing.T) {
 
 func TestAPlannedSwitchLosesNothingAndSparesWhoIsToBeSpared(t *testing.T) {
 	for name, begin := range map[string]func(*hooks){
-		"with MPP's configuration": func(l *hooks) { l.byConfig(nil) }, "with MHA Helper's": (*hooks).byHelper,
+		"with MPP's configuration": func(l *hooks) { l.byConfig(nil) }, "with MHA Helper's": (*hooks).byHelper, "on MySQL": func(l *hooks) { l.byConfig(nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newHooks(t, lab.Options{Nodes: 3, IPv6: !strings.Contains(name, "Helper")})
+			o := lab.Options{Nodes: 3, IPv6: !strings.Contains(name, "Helper")}
+			if strings.Contains(name, "MySQL") {
+				o.Flavour = sandbox.MySQL97
+			}
+			l := newHooks(t, o)
 			begin(l)
 			l.source += " --spare=backup"
 			l.exec(l.old, "SET GLOBAL event_scheduler = ON")
