@@ -19,7 +19,11 @@ func (b *builder) pool() {
 	intervals := each(b, func(s *conf.Server) time.Duration { return s.PingInterval })
 	interval := slices.Min(intervals)
 	if b.set("ping_interval") {
-		b.key("interval", duration(interval), b.from("ping_interval"))
+		note := b.from("ping_interval")
+		if interval > time.Second {
+			note += "; without it MPP polls every second"
+		}
+		b.key("interval", duration(interval), note)
 	}
 	b.carry("ping_interval")
 	if len(intervals) > 1 {
