@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	nodeUtil    = "MHA/NodeUtil.pm"
-	slaveUtil   = "MHA/SlaveUtil.pm"
-	forkManager = "Parallel/ForkManager.pm"
+	binlogManager = "MHA/BinlogManager.pm"
+	nodeUtil      = "MHA/NodeUtil.pm"
+	slaveUtil     = "MHA/SlaveUtil.pm"
+	forkManager   = "Parallel/ForkManager.pm"
 )
 
 // needMHA skips where MHA's packages are not, or not as they come.
@@ -128,7 +129,7 @@ func TestEveryOverlayBeginsWithItsVersion(t *testing.T) {
 			t.Errorf("%s begins with %q", o.name, line)
 		}
 	}
-	if diff := cmp.Diff([]string{nodeUtil, slaveUtil, forkManager}, names); diff != "" {
+	if diff := cmp.Diff([]string{binlogManager, nodeUtil, slaveUtil, forkManager}, names); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -299,7 +300,7 @@ func TestWriteMakesAFolderForPERL5LIB(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{"drwxr-xr-x MHA", "-rw-r--r-- " + nodeUtil, "-rw-r--r-- " + slaveUtil, "drwxr-xr-x Parallel", "-rw-r--r-- " + forkManager}
+	want := []string{"drwxr-xr-x MHA", "-rw-r--r-- " + binlogManager, "-rw-r--r-- " + nodeUtil, "-rw-r--r-- " + slaveUtil, "drwxr-xr-x Parallel", "-rw-r--r-- " + forkManager}
 	if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
 		t.Error(diff)
 	}

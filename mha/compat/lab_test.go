@@ -37,7 +37,7 @@ type mhaLab struct {
 	nodes []string
 }
 
-func newMHALab(t *testing.T) *mhaLab {
+func newMHALab(t *testing.T, flavour sandbox.Flavour) *mhaLab {
 	t.Helper()
 	for _, program := range []string{"masterha_check_repl", "apply_diff_relay_logs", "mysql"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -45,12 +45,11 @@ func newMHALab(t *testing.T) *mhaLab {
 			t.Skip(err)
 		}
 	}
-	l := &mhaLab{Lab: labtest.Up(t, lab.Options{Args: []string{"--relay-log-purge=0"}}), t: t, dir: t.TempDir()}
+	l := &mhaLab{Lab: labtest.Up(t, lab.Options{Flavour: flavour, Args: []string{"--relay-log-purge=0"}}), t: t, dir: t.TempDir()}
 	l.mpp, l.conf = l.dir+"/mpp", l.dir+"/app.cnf"
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", l.mpp, "mpp/cmd/mpp").CombinedOutput(); err != nil {
 		t.Fatalf("build mpp: %v\n%s", err, out)
 	}
-	l.linkBinlog()
 	l.perlOf(l.Manager())
 	for _, h := range l.Pools[0].Hosts {
 		l.startSshd(h)
@@ -60,26 +59,6 @@ func newMHALab(t *testing.T) *mhaLab {
 	l.makeAccount()
 	l.write("app.cnf", l.settings())
 	return l
-}
-
-// linkBinlog makes mysqlbinlog known on every host by the name that Debian's mariadb-server gives it
-// beside its own: that package is not among those that the lab needs.
-func (l *mhaLab) linkBinlog() {
-	l.t.Helper()
-	link := filepath.Join(l.Dir(), "bin", "mysqlbinlog")
-	if _, err := exec.LookPath("mysqlbinlog"); err == nil {
-		return
-	}
-	if _, err := os.Stat(link); err == nil {
-		return
-	}
-	program, err := exec.LookPath("mariadb-binlog")
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	if err := os.Symlink(program, link); err != nil {
-		l.t.Fatal(err)
-	}
 }
 
 // perlOf makes a host's own /etc/perl and returns where it is.
@@ -234,14 +213,14 @@ const (
 )
 
 func TestMHARunsWithTheOverlaysOnTheManagerAndEveryNodeOnly(t *testing.T) {
-	l := newMHALab(t)
+	l := newMHALab(t, sandbox.MariaDB1011)
 	l.check(1, redundant)
 	if out := l.compat(1, l.onAll("status")...); strings.Count(out, redundant) != 4 || strings.Count(out, unknown) != 4 {
 		t.Error("status does not show two faults on each of four hosts")
 	}
 
 	l.compat(0, "install")
-	l.check(1, unknown, badNodes)
+	l.check(1, badNodes)
 	l.compat(0, l.onNodes("install", "--dry-run")...)
 	if entries, err := os.ReadDir(l.perlOf(l.Pools[0].Hosts[0])); err != nil || len(entries) != 0 {
 		t.Errorf("a dry run wrote %v, %v", entries, err)
@@ -273,7 +252,7 @@ func TestMHARunsWithTheOverlaysOnTheManagerAndEveryNodeOnly(t *testing.T) {
 }
 
 func TestAFileThatIsNotOursAndAHostThatIsCutOffConcernTheirHostOnly(t *testing.T) {
-	l := newMHALab(t)
+	l := newMHALab(t, sandbox.MariaDB1011)
 	hosts := l.Pools[0].Hosts
 	if err := os.Mkdir(filepath.Join(l.perlOf(hosts[0]), "MHA"), 0o755); err != nil {
 		t.Fatal(err)
@@ -303,4 +282,14 @@ func TestAFileThatIsNotOursAndAHostThatIsCutOffConcernTheirHostOnly(t *testing.T
 	}
 	l.compat(4, "install", l.nodes[0])
 	l.compat(0, "remove", l.nodes[0])
+}
+
+// The client programs of MariaDB 11 have other names, and say their version in other words.
+func TestMHARunsWithTheClientProgramsOfMariaDB11(t *testing.T) {
+	l := newMHALab(t, sandbox.MariaDB118)
+	l.check(1, redundant)
+	if out := l.compat(0, l.onAll("install")...); strings.Count(out, ": wrote /etc/perl/MHA/BinlogManager.pm") != 3 {
+		t.Error("the nodes need an overlay more than the manager, which has MariaDB 10.11's programs")
+	}
+	l.check(0, healthy)
 }

@@ -61,6 +61,51 @@ refused
 	}
 }
 
+// clients makes a folder with programs that say of their version what real ones do.
+func clients(t *testing.T, says map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range says {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\necho '"+text+"'\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestClientProgramsAreFoundByTheNameTheyHave(t *testing.T) {
+	needPackages(t)
+	// As those of MariaDB 10.11 of Debian 12, of 11.8, and of MySQL 9.7 say it.
+	old := clients(t, map[string]string{
+		"mysql": "mysql  Ver 15.1 Distrib 10.11.19-MariaDB, for debian-linux-gnu (x86_64) using  EditLine wrapper", "mariadb": "",
+		"mysqlbinlog": "mysqlbinlog Ver 3.5 for debian-linux-gnu at x86_64", "mariadb-binlog": "",
+	})
+	renamed := map[string]string{
+		"mariadb":        "mariadb from 11.8.6-MariaDB, client 15.2 for debian-linux-gnu (x86_64) using  EditLine wrapper",
+		"mariadb-binlog": "mariadb-binlog from 11.8.6-MariaDB, client 3.5 for debian-linux-gnu (x86_64)",
+	}
+	linked := clients(t, map[string]string{"mysql": renamed["mariadb"], "mysqlbinlog": renamed["mariadb-binlog"]})
+	mysqls := clients(t, map[string]string{
+		"mysql": "mysql  Ver 9.7.4 for Linux on x86_64 (Source distribution)", "mysqlbinlog": "mysqlbinlog  Ver 9.7.4-2 for Linux on x86_64 ((Debian))",
+	})
+	code := `use strict; use warnings FATAL => 'all'; use MHA::BinlogManager; $ENV{PATH} = shift @ARGV;
+		my $m = MHA::BinlogManager->new( mysql_version => '8.0.36' ); $m->init_mysqlbinlog;
+		print join '|', MHA::NodeUtil::client_cli_prefix('mysql'), $m->{mysqlbinlog}, $m->{mysqlbinlog_version},
+		MHA::NodeUtil::client_cli_prefix( 'mysqlbinlog', '/opt/db', '/opt/lib' ), MHA::NodeUtil::client_cli_prefix( 'mysql', $ENV{PATH} )`
+	const elsewhere = "LD_LIBRARY_PATH='/opt/lib':$LD_LIBRARY_PATH '/opt/db/mysqlbinlog'"
+	for dir, want := range map[string]string{
+		old:                 "mysql|mysqlbinlog|3.5|" + elsewhere + "|'DIR/mysql'",
+		clients(t, renamed): "mariadb --binary-mode|mariadb-binlog|3.5|" + elsewhere + "|'DIR/mariadb' --binary-mode",
+		linked:              "mysql --binary-mode|mysqlbinlog|3.5|" + elsewhere + "|'DIR/mysql' --binary-mode",
+		mysqls:              "mysql|mysqlbinlog|9.7|" + elsewhere + "|'DIR/mysql'",
+	} {
+		got := perlWith(t, []string{written(t)}, "BEGIN { @ARGV = '"+dir+"' } "+code)
+		if diff := cmp.Diff(strings.ReplaceAll(want, "DIR", dir), got); diff != "" {
+			t.Errorf("%s: %s", dir, diff)
+		}
+	}
+}
+
 func TestOverlaysBeforeOverlaysLoadThePackagedModule(t *testing.T) {
 	needPackages(t)
 	one, two := written(t), written(t)
@@ -157,9 +202,9 @@ func packagedWith(t *testing.T, name, from, to string) string {
 func TestAModuleWithoutAFaultIsLeftAsItIs(t *testing.T) {
 	needMounts(t)
 	dir := t.TempDir()
-	mended := packagedWith(t, "NodeUtil.pm", "use warnings FATAL => 'all';", "")
+	mended := packagedWith(t, "SlaveUtil.pm", "sub check_if_super_read_only {", "sub check_if_super_read_only { return ( 0, 0 );")
 	r := on(t, mounted{"/etc/perl": dir, "/usr/share/perl5/MHA": mended}, Job{Verb: Install})
-	if m := module(t, r, nodeUtil); m.Fault != "" || m.Overlay != None || !r.Works() || len(r.Changes) != 1 || len(r.Notes) != 1 {
+	if m := module(t, r, slaveUtil); m.Fault != "" || m.Overlay != None || !r.Works() || len(r.Changes) != 1 || len(r.Notes) != 0 {
 		t.Errorf("install: %+v", r)
 	}
 }

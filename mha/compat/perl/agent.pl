@@ -117,6 +117,21 @@ $one->( 'parse_mysql_major_version', '8.0.36', '008000' );
 $one->( 'parse_mysql_version', '8.0.36', '008000036' );
 $one->( 'parse_mysql_major_version', '10.11.19-MariaDB-0+deb12u1-log', '010011' );
 $one->( 'parse_mysql_version', '10.11.19-MariaDB-0+deb12u1-log', '010011019' );
+my $there = sub { grep { -x "$_/$_[0]" } split /:/, $ENV{PATH} };
+for my $both ( [ 'mysql', 'mariadb' ], [ 'mysqlbinlog', 'mariadb-binlog' ] ) {
+  my ( $old, $new ) = @$both; next if $there->($old) || !$there->($new);
+  MHA::NodeUtil::client_cli_prefix($old) =~ /^$new/ or die "there is no program $old, only $new\n" }
+print "mpp $INC{$file}\n";
+TRY
+
+    # What the client program says of its version, where there is one.
+    'MHA/BinlogManager.pm' => <<'TRY',
+my ($file) = @ARGV; require $file;
+my @there = grep { my $name = $_; grep { -x "$_/$name" } split /:/, $ENV{PATH} } qw(mysqlbinlog mariadb-binlog);
+if (@there) {
+  my $m = MHA::BinlogManager->new( mysql_version => '8.0.36' ); $m->{mysqlbinlog} = $there[0];
+  eval { $m->init_mysqlbinlog }; $m->{mysqlbinlog_version} or die "init_mysqlbinlog: $@";
+}
 print "mpp $INC{$file}\n";
 TRY
 
@@ -264,7 +279,6 @@ sub install {
     fail( 'refused', 'perl looks in no folder of /etc or /usr/local before that of MHA: name one with --dir, and put it in PERL5LIB' )
       unless defined $place;
     my @wanted = grep { $_->{name} !~ /^Parallel/ || $fast || $_->{overlay} =~ /^(?:old|current)$/ } @{ $answer{modules} };
-    push @{ $answer{notes} }, "$_->{packaged} has no fault: it is left as it is" for grep { $_->{fault} eq '' && $_->{overlay} eq 'none' } @wanted;
     push @{ $answer{notes} }, "$_->{file} is of a later mpp: it is left as it is" for grep { $_->{overlay} eq 'newer' } @wanted;
     my @steps = map { step($_) } grep { $_->{overlay} ne 'newer' && ( $_->{fault} ne '' || $_->{overlay} ne 'none' ) } @wanted;
     return $answer{changes} = [ map { $_->[0] } @steps ] if $dry;

@@ -3,7 +3,8 @@
 # For MHA 0.58, on the manager and on every node; found before the packaged module, which it
 # loads and mends. The packaged version parsers give sprintf every number of a version, which
 # dies since perl 5.22 (Redundant argument in sprintf): with all versions of three numbers, or
-# with those of more, such as 10.11.19-MariaDB-0+deb12u1-log.
+# with those of more, such as 10.11.19-MariaDB-0+deb12u1-log. And it knows client programs by
+# MySQL's names only, which MariaDB's do not have since release 11.
 #
 # "mpp mha compat install" wrote this file, "mpp mha compat remove" takes it away.
 package MHA::NodeUtil;
@@ -39,6 +40,24 @@ BEGIN {
 
     *parse_mysql_version       = sub($) { $parse->( $_[0], 3 ) };
     *parse_mysql_major_version = sub($) { $parse->( $_[0], 2 ) };
+
+    # The beginning of a command line that runs mysql or mysqlbinlog: by MariaDB's name where only
+    # that is there. MHA gives mysql the argument --binary-mode when it knows from what that says
+    # that it is new enough. What MariaDB 11 says it does not understand; so it is given here.
+    my %mariadbs = ( mysql => 'mariadb', mysqlbinlog => 'mariadb-binlog' );
+    my $packaged = \&client_cli_prefix;
+    *client_cli_prefix = sub {
+        my ( $program, $folder ) = @_;
+        my $line = $packaged->(@_);
+        my $name = $mariadbs{$program};
+        my @path = ( ref $folder eq 'ARRAY' ? @$folder : (), split /:/, $ENV{PATH} );
+        @path = ($folder) if $folder && !ref $folder;
+        if ( !( grep { -x "$_/$program" } @path ) && grep { -x "$_/$name" } @path ) {
+            $line =~ s/\Q$program\E('?)$/$name$1/;
+        }
+        return $line if $program ne 'mysql' || `$line --version 2>/dev/null` !~ /\bfrom \S+-MariaDB, client/;
+        return "$line --binary-mode";
+    };
 }
 
 1;
