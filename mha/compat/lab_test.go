@@ -33,6 +33,8 @@ type mhaLab struct {
 	*lab.Lab
 	t              *testing.T
 	dir, mpp, conf string
+	// hidden is put over the machine's client program on the servers' hosts.
+	hidden string
 	// nodes are the servers' hosts as mpp's command line names them.
 	nodes []string
 }
@@ -51,6 +53,9 @@ func newMHALab(t *testing.T, flavour sandbox.Flavour) *mhaLab {
 		t.Fatalf("build mpp: %v\n%s", err, out)
 	}
 	l.perlOf(l.Manager())
+	if flavour != sandbox.MariaDB1011 {
+		l.ownClient()
+	}
 	for _, h := range l.Pools[0].Hosts {
 		l.startSshd(h)
 		l.nodes = append(l.nodes, net.JoinHostPort(h.Address.String(), sshPort))
@@ -59,6 +64,22 @@ func newMHALab(t *testing.T, flavour sandbox.Flavour) *mhaLab {
 	l.makeAccount()
 	l.write("app.cnf", l.settings())
 	return l
+}
+
+// ownClient gives the servers' hosts the client of their server, mariadb, and no mysql: both names
+// are of one program on this machine, which they cannot run then.
+func (l *mhaLab) ownClient() {
+	l.t.Helper()
+	program, err := l.Pools[0].Servers[0].Base().Program("mariadb")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	script := "#!/bin/sh\nexec '" + program + "' \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(l.Dir(), "bin", "mariadb"), []byte(script), 0o755); err != nil {
+		l.t.Fatal(err)
+	}
+	l.hidden = filepath.Join(l.dir, "hidden")
+	l.write("hidden", "")
 }
 
 // perlOf makes a host's own /etc/perl and returns where it is.
@@ -101,7 +122,12 @@ func (l *mhaLab) startSshd(h *lab.Host) {
 	ctx, cancel := context.WithTimeout(l.t.Context(), 10*time.Second)
 	defer cancel()
 	// Without -D it goes to the background by itself, when it listens.
-	_, err := h.Exec(ctx, "unshare", "--mount", "sh", "-c", ownPerl, "sh", l.perlOf(h), "/usr/sbin/sshd", "-f", filepath.Join(l.dir, h.Name+".conf"))
+	script, args := ownPerl, []string{"sh", l.perlOf(h)}
+	if l.hidden != "" {
+		script, args = `mount --bind "$1" /usr/bin/mariadb && shift && `+ownPerl, []string{"sh", l.hidden, l.perlOf(h)}
+	}
+	args = append(append([]string{"unshare", "--mount", "sh", "-c", script}, args...), "/usr/sbin/sshd", "-f", filepath.Join(l.dir, h.Name+".conf"))
+	_, err := h.Exec(ctx, args...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -284,12 +310,62 @@ func TestAFileThatIsNotOursAndAHostThatIsCutOffConcernTheirHostOnly(t *testing.T
 	l.compat(0, "remove", l.nodes[0])
 }
 
+// rows counts a server's rows.
+func (l *mhaLab) rows(node int) (n int) {
+	l.t.Helper()
+	if err := l.Pools[0].Servers[node].Root().QueryRowContext(l.t.Context(), "SELECT COUNT(*) FROM app.tail").Scan(&n); err != nil {
+		l.t.Fatal(err)
+	}
+	return n
+}
+
+// failOver leaves rows in the binary log of the source only, kills it, and has MHA promote another
+// with them.
+func (l *mhaLab) failOver() {
+	l.t.Helper()
+	servers := l.Pools[0].Servers
+	run := func(node int, statements ...string) {
+		l.t.Helper()
+		for _, s := range statements {
+			if _, err := servers[node].Root().ExecContext(l.t.Context(), s); err != nil {
+				l.t.Fatalf("%s: %v", s, err)
+			}
+		}
+	}
+	run(0, "CREATE TABLE app.tail (id INT PRIMARY KEY, b BLOB)", "INSERT INTO app.tail VALUES (1, 'a')")
+	if err := l.Pools[0].CatchUp(l.t.Context(), servers[0]); err != nil {
+		l.t.Fatal(err)
+	}
+	run(1, "STOP SLAVE IO_THREAD")
+	run(2, "STOP SLAVE IO_THREAD")
+	// A statement in the log's text, with line ends and a zero byte that a client may change.
+	run(0, "INSERT INTO app.tail VALUES (2, 'b')", "SET SESSION binlog_format = STATEMENT", "INSERT INTO app.tail VALUES (3, '\r\n\x00\n')")
+	if err := l.Pools[0].Hosts[0].Kill(); err != nil {
+		l.t.Fatal(err)
+	}
+	out, code := l.on("masterha_master_switch", "--master_state=dead", "--interactive=0", "--ignore_last_failover", "--conf="+l.conf,
+		"--dead_master_host="+l.Pools[0].Hosts[0].Address.String(), "--dead_master_port=3306")
+	if code != 0 {
+		l.t.Fatalf("masterha_master_switch: exit code %d in:\n%s", code, out)
+	}
+	for node := 1; node <= 2; node++ {
+		if n := l.rows(node); n != 3 {
+			l.t.Errorf("%s has %d of 3 rows in:\n%s", l.Pools[0].Hosts[node].Name, n, out)
+		}
+		var text string
+		if err := servers[node].Root().QueryRowContext(l.t.Context(), "SELECT HEX(b) FROM app.tail WHERE id = 3").Scan(&text); err != nil || text != "0D0A000A" {
+			l.t.Errorf("%s: the bytes are %s, %v", l.Pools[0].Hosts[node].Name, text, err)
+		}
+	}
+}
+
 // The client programs of MariaDB 11 have other names, and say their version in other words.
 func TestMHARunsWithTheClientProgramsOfMariaDB11(t *testing.T) {
 	l := newMHALab(t, sandbox.MariaDB118)
 	l.check(1, redundant)
-	if out := l.compat(0, l.onAll("install")...); strings.Count(out, ": wrote /etc/perl/MHA/BinlogManager.pm") != 3 {
+	if out := l.compat(0, l.onAll("install", "--fast")...); strings.Count(out, ": wrote /etc/perl/MHA/BinlogManager.pm") != 3 {
 		t.Error("the nodes need an overlay more than the manager, which has MariaDB 10.11's programs")
 	}
 	l.check(0, healthy)
+	l.failOver()
 }
