@@ -35,10 +35,10 @@ func newMHACompat(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compat",
 		Short: "make MHA 0.58 run with today's perl and MariaDB",
-		Long: `compat mends two faults of MHA 0.58, as Debian and others package it: nearly no program of MHA
-runs with perl 5.22 or later, and none of a node with MariaDB. install puts small Perl modules
-in front of the packaged ones, on the manager and on every node. No packaged file is touched,
-and an upgrade of the packages takes nothing away.`,
+		Long: `compat mends faults of MHA 0.58, as Debian and others package it: nearly no program of MHA runs
+with perl 5.22 or later, and none of a node with MariaDB, nor with the client programs of
+MariaDB 11. install puts small Perl modules in front of the packaged ones, on the manager and
+on every node. No packaged file is touched, and an upgrade of the packages takes nothing away.`,
 		Example: `  mpp mha compat status localhost db1 db2 db3
   mpp mha compat install localhost db1 db2 db3`,
 	}

@@ -97,7 +97,7 @@ func TestClientProgramsAreFoundByTheNameTheyHave(t *testing.T) {
 		old:                 "mysql|mysqlbinlog|3.5|" + elsewhere + "|'DIR/mysql'",
 		clients(t, renamed): "mariadb --binary-mode|mariadb-binlog|3.5|" + elsewhere + "|'DIR/mariadb' --binary-mode",
 		linked:              "mysql --binary-mode|mysqlbinlog|3.5|" + elsewhere + "|'DIR/mysql' --binary-mode",
-		mysqls:              "mysql|mysqlbinlog|9.7|" + elsewhere + "|'DIR/mysql'",
+		mysqls:              "mysql --binary-mode|mysqlbinlog|9.7|" + elsewhere + "|'DIR/mysql' --binary-mode",
 	} {
 		got := perlWith(t, []string{written(t)}, "BEGIN { @ARGV = '"+dir+"' } "+code)
 		if diff := cmp.Diff(strings.ReplaceAll(want, "DIR", dir), got); diff != "" {

@@ -42,8 +42,9 @@ BEGIN {
     *parse_mysql_major_version = sub($) { $parse->( $_[0], 2 ) };
 
     # The beginning of a command line that runs mysql or mysqlbinlog: by MariaDB's name where only
-    # that is there. MHA gives mysql the argument --binary-mode when it knows from what that says
-    # that it is new enough. What MariaDB 11 says it does not understand; so it is given here.
+    # that is there. MHA gives mysql the argument --binary-mode, without which a recovery fails at
+    # the first zero byte in a statement, when it knows from what that says that it is new enough.
+    # What MariaDB 11 and MySQL 8 say it does not understand; so it is given here.
     my %mariadbs = ( mysql => 'mariadb', mysqlbinlog => 'mariadb-binlog' );
     my $packaged = \&client_cli_prefix;
     *client_cli_prefix = sub {
@@ -55,8 +56,9 @@ BEGIN {
         if ( !( grep { -x "$_/$program" } @path ) && grep { -x "$_/$name" } @path ) {
             $line =~ s/\Q$program\E('?)$/$name$1/;
         }
-        return $line if $program ne 'mysql' || `$line --version 2>/dev/null` !~ /\bfrom \S+-MariaDB, client/;
-        return "$line --binary-mode";
+        return $line if $program ne 'mysql';
+        my $new = qr/\bfrom \S+-MariaDB, client|\bVer (?:[89]|\d\d)\.\d+\.\d+\S* for /;
+        return `$line --version 2>/dev/null` =~ $new ? "$line --binary-mode" : $line;
     };
 }
 
