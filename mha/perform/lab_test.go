@@ -75,7 +75,8 @@ func newHooks(t *testing.T, o lab.Options) *hooks {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &hooks{Lab: labtest.Up(t, o), t: t, dir: t.TempDir(), mpp: program}
+	dir := t.TempDir() // it goes after the lab, whose processes write there
+	l := &hooks{Lab: labtest.Up(t, o), t: t, dir: dir, mpp: program}
 	p := l.Pools[0]
 	l.old, l.young = p.Hosts[0], p.Hosts[1]
 	source := p.Servers[0]
