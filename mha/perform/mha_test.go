@@ -311,3 +311,62 @@ func TestRealMHAThatIsKilledAfterTheStopIsUndone(t *testing.T) {
 	r := m.verified(w)
 	t.Logf("outage of a switch whose MHA was killed: %s", r.LongestGap)
 }
+
+// TestRealMHAWithHooksThatFail lets a program that moves the address fail in each phase: a planned switch
+// leaves everything as it was, a failover stops before there are two writers, and goes on to the replicas
+// when only the address is missing.
+func TestRealMHAWithHooksThatFail(t *testing.T) {
+	for name, c := range map[string]struct {
+		dead          bool
+		fails         func(m *realMHA) string
+		exit          int
+		holder, takes func(m *realMHA) string
+	}{
+		"planned, stop":   {false, func(*realMHA) string { return "fail" }, 1, (*realMHA).oldAddress, (*realMHA).oldName},
+		"planned, start":  {false, (*realMHA).failYoung, 1, (*realMHA).oldAddress, (*realMHA).oldName},
+		"failover, stop":  {true, func(*realMHA) string { return "fail" }, 1, (*realMHA).oldAddress, nobody},
+		"failover, start": {true, (*realMHA).failYoung, 0, nobody, func(m *realMHA) string { return m.young.Name }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newRealMHA(t, (*hooks).byProgram)
+			m.write(c.fails(m), "", 0o600)
+			args := []string{"masterha_master_switch", "--interactive=0", "--conf=" + m.conf}
+			if c.dead {
+				args = append(args, "--master_state=dead", "--dead_master_host="+m.old.Address.String(), "--dead_master_ip="+m.old.Address.String(), "--dead_master_port=3306", "--ignore_last_failover")
+				if err := m.old.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				args = append(args, "--master_state=alive", "--new_master_host="+m.young.Address.String(), "--orig_master_is_new_slave")
+			}
+			out, code := m.run(args...)
+			if code != c.exit {
+				log, _ := os.ReadFile(filepath.Join(m.dir, "manager.log"))
+				t.Fatalf("MHA's exit code is %d, want %d\n%s\n%s", code, c.exit, out, log)
+			}
+			has, err := filepath.Glob(filepath.Join(m.dir, "has-*"))
+			holder := strings.TrimPrefix(filepath.Base(strings.Join(has, " ")), "has-")
+			if err != nil || strings.Trim(holder, ".") != c.holder(m) {
+				t.Errorf("the address is at %q, want %q (%v)", holder, c.holder(m), err)
+			}
+			if got := m.writers(); got != c.takes(m) {
+				t.Errorf("writes are taken by %q, want %q", got, c.takes(m))
+			}
+			if name != "failover, start" {
+				return
+			}
+			m.eventually("the replica follows the new master", func() bool {
+				s, err := m.Pools[0].Servers[2].ReplicaStatus(t.Context())
+				return err == nil && strings.Contains(fmt.Sprint(s), m.young.Address.String())
+			})
+			if report, err := os.ReadFile(filepath.Join(m.dir, "report")); err != nil || !strings.Contains(string(report), "LOOK AT THIS: master_ip_failover start: add-address") {
+				t.Errorf("the report is %v:\n%s", err, report)
+			}
+		})
+	}
+}
+
+func (m *realMHA) oldAddress() string { return m.old.Address.String() }
+func (m *realMHA) oldName() string    { return m.old.Name }
+func (m *realMHA) failYoung() string  { return "fail-" + m.young.Address.String() }
+func nobody(*realMHA) string          { return "" }
