@@ -63,7 +63,7 @@ The arguments are MHA's. Before them, in MHA's configuration, may stand:
   --shutdown-program=FILE turns a host off; called with its address and its name
   --spare=USER,...        users whose sessions are never ended
   --key-file=FILE, --known-hosts=FILE   for ssh, in the place of what ssh itself uses
-  --undo-after=DURATION   how long MHA has between stop and start of a planned switch (1m)
+  --undo-after=DURATION   how long MHA has from stop to start in a planned switch (1m)
   --state-dir=FOLDER      where a planned switch is noted until it is over, and what was done
 and for the report:
   --mail-to=ADDRESS,...   --mail-from=ADDRESS   --smtp=HOST[:PORT]

@@ -176,7 +176,7 @@ func (c *call) watch(ctx context.Context, mha process) {
 		r, err := c.state.read()
 		return err == nil && (r.Progress == hook.Started || r.Progress == hook.Undone || r.Progress == "")
 	}
-	ended := mha.ended(ctx, limit, over)
+	ended := mha.ended(ctx, mostPatience, func() bool { return over() || c.overdue(limit) })
 	if !over() {
 		why := "MHA has ended, and never came back to start the new master"
 		if !ended {
@@ -188,6 +188,15 @@ func (c *call) watch(ctx context.Context, mha process) {
 		c.afterwards(ctx, mha)
 	}
 	c.state.forget(self())
+}
+
+// overdue reports whether MHA has had its time. What a hook takes is not MHA's.
+func (c *call) overdue(limit time.Duration) bool {
+	r, err := c.state.read()
+	if err != nil || time.Since(r.At) < limit {
+		return false
+	}
+	return r.Progress == hook.Stopped || !r.Hook.alive()
 }
 
 // mostPatience bounds the wait for an MHA that hangs.
