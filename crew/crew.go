@@ -1,8 +1,7 @@
 // Package crew makes of a pool of the configuration what the steps of operations need to know of it:
 // the accounts, the hosts, the address and the programs. The daemon uses it, and so do MHA's hooks.
 //
-// It is pure, but for the passwords in what it returns. To test with it, see the tests of package
-// daemon.
+// It is pure. What it returns holds passwords. To test with it, give it a pool of the configuration.
 package crew
 
 import (
