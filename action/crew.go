@@ -109,7 +109,7 @@ func (r *Runner) hire(p Pool) (*crew, error) {
 	servers.SaveDir = filepath.Join(r.o.Spool, p.Name)
 	address.Nodes = map[string]vip.Node{}
 	for _, n := range p.Nodes {
-		h, err := hostOf(n)
+		h, err := HostOf(n)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("node %s: %w", n.Address, err), c.closeHosts())
 		}
@@ -132,8 +132,8 @@ func (r *Runner) hire(p Pool) (*crew, error) {
 	return c, nil
 }
 
-// hostOf is where a node's commands run, nil for nowhere.
-func hostOf(n Node) (remote.Host, error) {
+// HostOf is where a node's commands run, nil for nowhere.
+func HostOf(n Node) (remote.Host, error) {
 	switch {
 	case n.Local:
 		return remote.NewLocal(n.Sudo, n.SSH.Timeout), nil

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mpp/fault"
 	"mpp/mha/conf"
-	"mpp/mha/fault"
 	"mpp/mha/helperconf"
 	"mpp/mha/takeover"
 )

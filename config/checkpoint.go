@@ -3,6 +3,8 @@ package config
 import (
 	"net/url"
 	"strings"
+
+	"mpp/secret"
 )
 
 // checkpointFault says what is wrong with where a checkpoint is, and in which key; nil when
@@ -70,7 +72,7 @@ func urlFault(text string) *fault {
 // hideUser cuts a login out of a URL that is not whole enough to be parsed.
 func hideUser(text string) string {
 	if at := strings.LastIndexByte(text, '@'); at >= 0 {
-		return hidden + text[at:]
+		return secret.Hidden + text[at:]
 	}
 	return text
 }

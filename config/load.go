@@ -3,13 +3,14 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	faults "mpp/fault"
 )
 
 // The bounds of what is read.
@@ -98,7 +99,7 @@ func (l *loader) readAll(path string) {
 	info, err := os.Stat(path)
 	if err != nil {
 		l.config.Files = []string{path}
-		l.fail(Origin{File: path}, faultf("name a file or a folder of *.toml files", "%s", reason(err)))
+		l.fail(Origin{File: path}, faultf("name a file or a folder of *.toml files", "%s", faults.Reason(err)))
 		return
 	}
 	if !info.IsDir() {
@@ -109,7 +110,7 @@ func (l *loader) readAll(path string) {
 	switch {
 	case err != nil:
 		l.config.Files = []string{path}
-		l.fail(Origin{File: path}, faultf("let the user that mppd runs as read the folder", "%s", reason(err)))
+		l.fail(Origin{File: path}, faultf("let the user that mppd runs as read the folder", "%s", faults.Reason(err)))
 	case len(files) == 0:
 		l.config.Files = []string{path}
 		l.fail(Origin{File: path}, faultf("put at least one there", "the folder holds no *.toml file"))
@@ -252,21 +253,5 @@ func textList(raw any) ([]string, bool) {
 		return list, true
 	default:
 		return nil, false
-	}
-}
-
-// reason is an error of the file system in short, without the path where the problem's place
-// says it.
-func reason(err error) string {
-	var pathError *fs.PathError
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "it does not exist"
-	case errors.Is(err, fs.ErrPermission):
-		return "permission denied"
-	case errors.As(err, &pathError):
-		return pathError.Err.Error()
-	default:
-		return err.Error()
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/crypto/ssh"
+
+	faults "mpp/fault"
 )
 
 // once looks at a file that many nodes may share, and remembers what is wrong with it.
@@ -39,7 +41,7 @@ func programFault(path string) *fault {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return faultf("create it, or mend its name (a relative one counts from the folder of this file)", "cannot run %s: %s", path, reason(err))
+		return faultf("create it, or mend its name (a relative one counts from the folder of this file)", "cannot run %s: %s", path, faults.Reason(err))
 	case !info.Mode().IsRegular():
 		return faultf("name a program", "%s is not a regular file", path)
 	case syscall.Access(path, accessRun) != nil:

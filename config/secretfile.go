@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	faults "mpp/fault"
 )
 
 // maxSecretFile bounds a file that holds a password, token or option group.
@@ -21,19 +23,19 @@ func readRegular(path string) (string, *fault) {
 func readWithMode(path string, limit int64) (string, fs.FileMode, *fault) {
 	opened, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return "", 0, faultf("create it, or mend its name, and let the user that mppd runs as read it", "cannot open %s: %s", path, reason(err))
+		return "", 0, faultf("create it, or mend its name, and let the user that mppd runs as read it", "cannot open %s: %s", path, faults.Reason(err))
 	}
 	defer func() { _ = opened.Close() }()
 	info, err := opened.Stat()
 	if err != nil {
-		return "", 0, faultf("look at the file system", "cannot look at %s: %s", path, reason(err))
+		return "", 0, faultf("look at the file system", "cannot look at %s: %s", path, faults.Reason(err))
 	}
 	if !info.Mode().IsRegular() {
 		return "", 0, faultf("name a file", "%s is not a regular file", path)
 	}
 	content, err := io.ReadAll(io.LimitReader(opened, limit+1))
 	if err != nil {
-		return "", 0, faultf("look at the file system", "cannot read %s: %s", path, reason(err))
+		return "", 0, faultf("look at the file system", "cannot read %s: %s", path, faults.Reason(err))
 	}
 	if int64(len(content)) > limit {
 		return "", 0, faultf(fmt.Sprintf("use at most %d KiB", limit/kib), "%s is too large", path)
@@ -44,7 +46,7 @@ func readWithMode(path string, limit int64) (string, fs.FileMode, *fault) {
 // readPrivate reads a file that others must not read or write.
 func readPrivate(path string) (string, *fault) {
 	if _, err := os.Stat(path); err != nil { // not named: it may be a password, put where it does not belong
-		return "", faultf("create it, or mend its name (a relative one counts from the folder of this file), and let the user that mppd runs as read it", "cannot open the file that it names: %s", reason(err))
+		return "", faultf("create it, or mend its name (a relative one counts from the folder of this file), and let the user that mppd runs as read it", "cannot open the file that it names: %s", faults.Reason(err))
 	}
 	content, mode, f := readWithMode(path, maxSecretFile)
 	if f != nil {

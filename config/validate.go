@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"mpp"
+	faults "mpp/fault"
 )
 
 // noPools is also what may be untrue when a file could not be read.
@@ -154,7 +155,7 @@ func (c *Config) judgeFolders(s scope) {
 		info, err := os.Stat(folder)
 		switch {
 		case err != nil && !os.IsNotExist(err):
-			s.fault(path, faultf("let the user that mppd runs as use it", "cannot look at %s: %s", folder, reason(err)))
+			s.fault(path, faultf("let the user that mppd runs as use it", "cannot look at %s: %s", folder, faults.Reason(err)))
 		case err == nil && !info.IsDir():
 			s.fault(path, faultf("name a folder", "%s is not a folder", folder))
 		}

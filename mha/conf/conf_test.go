@@ -13,7 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"mpp/mha/fault"
+	"mpp/fault"
+	"mpp/secret"
 )
 
 // load loads a text, with none for the global file unless one is given.
@@ -50,8 +51,8 @@ func TestServersHaveTheirTypedValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	base := Server{
-		Port: 3306, SSHUser: "root", SSHPort: 22, SSHTimeout: 5 * time.Second, User: "mha", Password: NewSecret("s3cret ;#x"),
-		ReplUser: "repl", ReplPassword: NewSecret("it's"), HandleRawBinlog: true, RemoteWorkdir: "/var/tmp",
+		Port: 3306, SSHUser: "root", SSHPort: 22, SSHTimeout: 5 * time.Second, User: "mha", Password: secret.New("s3cret ;#x"),
+		ReplUser: "repl", ReplPassword: secret.New("it's"), HandleRawBinlog: true, RemoteWorkdir: "/var/tmp",
 		MasterBinlogDir: []string{"/var/lib/mysql", "/data/binlog"}, LogLevel: "info", ManagerWorkdir: "/var/log/mha/plain",
 		ManagerLog: "/var/log/mha/plain/manager.log", CheckReplDelay: true, CheckReplFilter: true, LatestPriority: true, UseGTIDAutoPos: true,
 		PingInterval: time.Second, PingType: PingSelect, ReportScript: "/usr/local/bin/report",
@@ -66,13 +67,13 @@ func TestServersHaveTheirTypedValues(t *testing.T) {
 		App: "plain", File: "testdata/plain.cnf",
 		Defaults: server("server default", "", 2, func(*Server) {}),
 		Servers: []Server{
-			server("server1", "127.0.0.1", 24, func(s *Server) { s.Port, s.User, s.Password = 3307, "other", Secret{} }),
+			server("server1", "127.0.0.1", 24, func(s *Server) { s.Port, s.User, s.Password = 3307, "other", secret.Secret{} }),
 			server("server2", "127.0.0.2", 19, func(s *Server) { s.CandidateMaster, s.CheckReplDelay = true, false }),
 			server("server10", "127.0.0.10", 14, func(s *Server) { s.NoMaster, s.ReportScript = true, "" }),
 		},
 		Binlogs: []Server{server("binlog1", "127.0.0.11", 30, func(*Server) {})},
 	}
-	compare := cmp.Options{cmpopts.IgnoreUnexported(Server{}), cmp.Comparer(Secret.Equal), cmpopts.IgnoreFields(Config{}, "Settings", "Warnings")}
+	compare := cmp.Options{cmpopts.IgnoreUnexported(Server{}), cmp.Comparer(secret.Secret.Equal), cmpopts.IgnoreFields(Config{}, "Settings", "Warnings")}
 	if diff := cmp.Diff(want, c, compare); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}

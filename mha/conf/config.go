@@ -6,7 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"mpp/mha/fault"
+	"mpp/fault"
+	"mpp/secret"
 )
 
 // GlobalFile is where MHA looks for the defaults of all applications.
@@ -78,11 +79,11 @@ type Server struct {
 
 	// User and Password are of the account for administration.
 	User     string
-	Password Secret
+	Password secret.Secret
 	// ReplUser is empty where MHA asks a replica. ReplPassword may be empty, too: From tells
 	// whether it is set.
 	ReplUser     string
-	ReplPassword Secret
+	ReplPassword secret.Secret
 
 	DisableLogBin, HandleRawBinlog bool
 	MasterPidFile                  string
@@ -127,7 +128,7 @@ func (s *Server) Text(name string) string { return s.level[name].text }
 func (l level) bare() level {
 	out := maps.Clone(l)
 	for _, p := range Parameters() {
-		if v := out[p.Name]; p.kind == secret {
+		if v := out[p.Name]; p.kind == password {
 			v.text = ""
 			out[p.Name] = v
 		}
@@ -145,8 +146,8 @@ func (l level) server(b *block) Server {
 		NodeLabel:       l["node_label"].text,
 		CandidateMaster: on("candidate_master"), NoMaster: on("no_master"), IgnoreFail: on("ignore_fail"),
 		SkipInitSSHCheck: on("skip_init_ssh_check"), SkipResetSlave: on("skip_reset_slave"),
-		User: l["user"].text, Password: NewSecret(l["password"].text),
-		ReplUser: l["repl_user"].text, ReplPassword: NewSecret(l["repl_password"].text),
+		User: l["user"].text, Password: secret.New(l["password"].text),
+		ReplUser: l["repl_user"].text, ReplPassword: secret.New(l["repl_password"].text),
 		DisableLogBin: on("disable_log_bin"), HandleRawBinlog: on("handle_raw_binlog"),
 		MasterPidFile: l["master_pid_file"].text, RemoteWorkdir: l["remote_workdir"].text,
 		LogLevel: l["log_level"].text, ManagerWorkdir: l["manager_workdir"].text, ManagerLog: l["manager_log"].text,

@@ -12,7 +12,7 @@
 // no name in the DNS. Whatever MHA refuses is refused.
 //
 // Load reads two regular files of bounded size; the rest is pure and nothing is kept. Passwords are
-// of type Secret, which prints as "[secret]", and are never part of what is said to be wrong.
+// of type secret.Secret, which prints as "[secret]", and are never part of what is said to be wrong.
 // init_conf_load_script is run by nobody here: whoever wants its values gives Options.Script.
 //
 // To test with it: write a file into a test's folder and Load it.

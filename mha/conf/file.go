@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"syscall"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // maxFileSize bounds what is read.
@@ -26,37 +25,22 @@ func (r *reporter) read(file string) string {
 func readRegular(file string) (string, error) {
 	opened, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return "", reason(err)
+		return "", errors.New(fault.Reason(err))
 	}
 	defer func() { _ = opened.Close() }()
 	info, err := opened.Stat()
 	if err != nil {
-		return "", reason(err)
+		return "", errors.New(fault.Reason(err))
 	}
 	if !info.Mode().IsRegular() {
 		return "", errors.New("it is not a regular file")
 	}
 	content, err := io.ReadAll(io.LimitReader(opened, maxFileSize+1))
 	if err != nil {
-		return "", reason(err)
+		return "", errors.New(fault.Reason(err))
 	}
 	if len(content) > maxFileSize {
 		return "", fmt.Errorf("it is larger than %d KiB", maxFileSize>>10)
 	}
 	return string(content), nil
-}
-
-// reason is an error of the file system without the path, which the problem's place says.
-func reason(err error) error {
-	var pathError *fs.PathError
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return errors.New("it does not exist")
-	case errors.Is(err, fs.ErrPermission):
-		return errors.New("permission denied")
-	case errors.As(err, &pathError):
-		return pathError.Err
-	default:
-		return err
-	}
 }

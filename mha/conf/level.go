@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // value is what a parameter has at one level: the global file, [server default], a server.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // The names of sections.

@@ -18,7 +18,7 @@ type kind int
 
 const (
 	text kind = iota
-	secret
+	password
 	// toggle is Perl's truth: everything but empty and 0.
 	toggle
 	port
@@ -49,9 +49,9 @@ func Parameters() []Parameter {
 		{Name: "skip_init_ssh_check", Own: true, Default: "0", kind: toggle},
 		{Name: "skip_reset_slave", Default: "0", kind: toggle},
 		{Name: "user", Default: "root", weak: true},
-		{Name: "password", kind: secret},
+		{Name: "password", kind: password},
 		{Name: "repl_user"},
-		{Name: "repl_password", kind: secret},
+		{Name: "repl_password", kind: password},
 		{Name: "disable_log_bin", Default: "0", kind: toggle},
 		{Name: "master_pid_file"},
 		{Name: "handle_raw_binlog", Default: "1", kind: toggle},

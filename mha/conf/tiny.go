@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"strings"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // The lines of Config::Tiny 2.28. Perl's \s holds \v, too.

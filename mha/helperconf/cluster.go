@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"time"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // Dir is where MHA Helper's configuration is.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // Why no cluster was found.

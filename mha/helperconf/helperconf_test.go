@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // whole is the example of MHA Helper's own documentation.

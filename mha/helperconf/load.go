@@ -1,7 +1,6 @@
 package helperconf
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // The bounds of what is read.
@@ -45,7 +44,7 @@ func find(dir string) (files []string, problems []fault.Problem) {
 	walk := func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			problems = append(problems, fault.Problem{Origin: fault.Origin{File: path}, Text: reason(err), Hint: "name the folder of MHA Helper's *.conf files, and let this user read it"})
+			problems = append(problems, fault.Problem{Origin: fault.Origin{File: path}, Text: fault.Reason(err), Hint: "name the folder of MHA Helper's *.conf files, and let this user read it"})
 		case entry.IsDir() || !strings.HasSuffix(entry.Name(), ".conf"):
 		case len(files) == maxFiles:
 			problems = append(problems, fault.Problem{Origin: fault.Origin{File: dir}, Text: fmt.Sprintf("there are more than %d files", maxFiles), Hint: "one file serves a cluster: take out the others"})
@@ -56,7 +55,7 @@ func find(dir string) (files []string, problems []fault.Problem) {
 		return nil
 	}
 	if err := filepath.WalkDir(dir, walk); err != nil {
-		problems = append(problems, fault.Problem{Origin: fault.Origin{File: dir}, Text: reason(err)})
+		problems = append(problems, fault.Problem{Origin: fault.Origin{File: dir}, Text: fault.Reason(err)})
 	}
 	if len(files) == 0 && len(problems) == 0 {
 		problems = append(problems, fault.Problem{Origin: fault.Origin{File: dir}, Text: "no *.conf file is in it or below it", Hint: "write one for each cluster"})
@@ -69,12 +68,12 @@ func readFile(path string) (string, *fault.Problem) {
 	at := fault.Origin{File: path}
 	opened, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return "", &fault.Problem{Origin: at, Text: reason(err), Hint: "let this user read it, or take it away"}
+		return "", &fault.Problem{Origin: at, Text: fault.Reason(err), Hint: "let this user read it, or take it away"}
 	}
 	defer func() { _ = opened.Close() }()
 	info, err := opened.Stat()
 	if err != nil {
-		return "", &fault.Problem{Origin: at, Text: reason(err)}
+		return "", &fault.Problem{Origin: at, Text: fault.Reason(err)}
 	}
 	if !info.Mode().IsRegular() {
 		return "", &fault.Problem{Origin: at, Text: "it is not a regular file", Hint: "take it away"}
@@ -82,7 +81,7 @@ func readFile(path string) (string, *fault.Problem) {
 	content, err := io.ReadAll(io.LimitReader(opened, maxFileSize+1))
 	switch {
 	case err != nil:
-		return "", &fault.Problem{Origin: at, Text: reason(err)}
+		return "", &fault.Problem{Origin: at, Text: fault.Reason(err)}
 	case len(content) > maxFileSize:
 		return "", &fault.Problem{Origin: at, Text: "it is too large", Hint: fmt.Sprintf("use at most %d KiB", maxFileSize>>10)}
 	}
@@ -112,20 +111,5 @@ func collision(h, other Host) fault.Problem {
 		Origin: h.At, Key: "[" + h.Name + "]",
 		Text: fmt.Sprintf("the host is in %s, too: MHA Helper took the file that it read last; MPP takes the one that has the other hosts of the failover, and none when both have", other.At),
 		Hint: "give the two hosts different names, in MHA's configuration, too",
-	}
-}
-
-// reason is an error of the file system in short, without the path.
-func reason(err error) string {
-	var pathError *fs.PathError
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "it does not exist"
-	case errors.Is(err, fs.ErrPermission):
-		return "permission denied"
-	case errors.As(err, &pathError):
-		return pathError.Err.Error()
-	default:
-		return err.Error()
 	}
 }

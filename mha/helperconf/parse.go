@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // The two kinds of lines, as Python 2's RawConfigParser has them. Python's \s holds \v, too.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // defaultSection is the section whose values count for every host.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"mpp/mha/fault"
+	"mpp/fault"
 )
 
 // said is what is wrong with a value; what is harmless is a warning.

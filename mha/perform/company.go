@@ -35,7 +35,7 @@ func hire(c cast, r *hook.Request, log *journal) (*company, error) {
 	address.Nodes = map[string]vip.Node{}
 	address.Log = func(node, text string) { log.say(warning, "%s: %s", node, text) }
 	for _, n := range c.pool.Nodes {
-		h, err := hostOf(n)
+		h, err := action.HostOf(n)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("node %s: %w", n.Address, err), m.close())
 		}
@@ -57,18 +57,6 @@ func hire(c cast, r *hook.Request, log *journal) (*company, error) {
 		return nil, errors.Join(err, m.close())
 	}
 	return m, nil
-}
-
-// hostOf is where a node's commands run, nil for nowhere.
-func hostOf(n action.Node) (remote.Host, error) {
-	switch {
-	case n.Local:
-		return remote.NewLocal(n.Sudo, n.SSH.Timeout), nil
-	case n.SSH.KeyFile == "":
-		return nil, nil //nolint:nilnil // no host is no error
-	default:
-		return remote.New(n.SSH)
-	}
 }
 
 func (m *company) close() error {

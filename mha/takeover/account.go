@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mpp/mha/conf"
+	"mpp/secret"
 )
 
 // login is an account of MHA's.
@@ -50,7 +51,7 @@ func (b *builder) source(file, password string) pair {
 		return pair{"no_password", "true"}
 	}
 	file = path.Join(b.options.Passwords, file)
-	b.files = append(b.files, File{Path: file, Password: conf.NewSecret(password)})
+	b.files = append(b.files, File{Path: file, Password: secret.New(password)})
 	return pair{"password_file", quote(file)}
 }
 

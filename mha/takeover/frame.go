@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"mpp/fault"
 	"mpp/mha/conf"
-	"mpp/mha/fault"
 	"mpp/mha/helperconf"
 )
 

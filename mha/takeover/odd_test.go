@@ -10,6 +10,7 @@ import (
 
 	"mpp/mha/conf"
 	"mpp/mha/helperconf"
+	"mpp/secret"
 )
 
 // made is what comes of two texts; helper may be empty.
@@ -85,7 +86,7 @@ func TestOddConfigurationsAreExplained(t *testing.T) {
 			if want := strings.Join(strings.Fields(test.want), " "); !strings.Contains(one, want) {
 				t.Errorf("%q is not in\n%s", test.want, r.TOML)
 			}
-			r.Files = append(r.Files, File{Path: "app.password", Password: conf.NewSecret("x")})
+			r.Files = append(r.Files, File{Path: "app.password", Password: secret.New("x")})
 			load(t, r)
 		})
 	}

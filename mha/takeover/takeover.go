@@ -10,9 +10,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"mpp/fault"
 	"mpp/mha/conf"
-	"mpp/mha/fault"
 	"mpp/mha/helperconf"
+	"mpp/secret"
 )
 
 // Options say what MHA's files do not.
@@ -39,7 +40,7 @@ type Result struct {
 // File is a password file.
 type File struct {
 	Path     string
-	Password conf.Secret
+	Password secret.Secret
 }
 
 // ErrName says that Options.Name cannot be a pool's.

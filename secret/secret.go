@@ -1,20 +1,23 @@
-package conf
+// Package secret holds a password or token in such a way that nothing prints it.
+//
+// It is pure. To test with it, print and encode what holds a Secret, in every way, and look for the text.
+package secret
 
 import (
 	"fmt"
 	"io"
 )
 
-// hidden is what a secret prints as.
-const hidden = "[secret]"
+// Hidden is what a secret prints as.
+const Hidden = "[secret]"
 
-// Secret is a password. Every way of printing or encoding it gives "[secret]", or nothing when it
-// is empty; only Reveal gives the text. It holds its text behind a pointer, so that a reflecting
-// printer that cannot call its methods shows an address.
+// Secret is a password or token. Every way of printing or encoding it gives "[secret]", or
+// nothing when it is empty; only Reveal gives the text. It holds its text behind a pointer,
+// so that a reflecting printer that cannot call its methods shows an address.
 type Secret struct{ text *string }
 
-// NewSecret returns a secret that holds text.
-func NewSecret(text string) Secret {
+// New returns a secret that holds text.
+func New(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}
@@ -40,11 +43,17 @@ func (s Secret) String() string {
 	if s.IsZero() {
 		return ""
 	}
-	return hidden
+	return Hidden
 }
+
+// GoString is String, for %#v.
+func (s Secret) GoString() string { return s.String() }
 
 // Format writes String whatever the verb is.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText is String, for encoders of every kind.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalJSON is String as a JSON string.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }

@@ -1,6 +1,0 @@
-// Package fault words what is wrong in a file of MHA's or MHA Helper's: where it is, what it
-// is, and what to do, in the form in which package config words it for MPP's own.
-//
-// It is pure, and knows nothing of what the files mean. To test with it, compare Problems as
-// values.
-package fault
